@@ -1,0 +1,147 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Two planes that never import each other. The control plane (karaffe) reads blueprints and decides what to run; the
+// data plane (pod-runner) turns bytes into a kopia repository. The edges below are checked twice: by the build
+// (`--explicit-target-dependency-import-check error`, see the Makefile) and by `Tests/ArchitectureTests`.
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "karaffe",
+    products: [
+        .executable(name: "karaffe", targets: ["karaffe"]),
+        .executable(name: "pod-runner", targets: ["pod-runner"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // System libraries, one room each.
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Shared by both planes.
+
+        /// Positions, severities, hints and their rendering with a caret.
+        .target(name: "Diagnostics"),
+        /// The text forms of Go that both planes must reproduce: encoding/json's dialect and RFC 3339 timestamps.
+        .target(name: "GoFormats"),
+        /// Runs blocking system calls away from the cooperative thread pool.
+        .target(name: "BlockingIO"),
+        /// pod-runner's environment names, output line and exit codes, as types.
+        .target(name: "RunnerContract", dependencies: ["GoFormats"]),
+        /// Child processes: bounded streaming, process groups, teardown.
+        .target(name: "ProcessIO", dependencies: ["BlockingIO", subprocess]),
+
+        // Control plane, bottom up.
+
+        /// Model, YAML reader and validation of Blueprint, ActionSet, Profile and plain manifests.
+        .target(name: "Blueprints", dependencies: ["Diagnostics", "GoFormats", "CYaml"]),
+        /// Lexer, parser and interpreter of Go's text/template with the sprig functions.
+        .target(name: "GoTemplate", dependencies: ["Diagnostics", "GoFormats", "COpenSSL"]),
+        /// TemplateParams, argument rendering, phase order, outputs, artifacts; the function and executor protocols.
+        .target(name: "ActionEngine", dependencies: ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
+        /// Kanister's functions, one file each.
+        .target(
+            name: "KanisterFunctions",
+            dependencies: ["ActionEngine", "Blueprints", "RunnerContract", "Diagnostics", "GoFormats"]),
+        /// Runs a pod's command as a local child process.
+        .target(name: "Executors", dependencies: ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"]),
+        /// Everything `karaffe` does except `main`.
+        .target(
+            name: "KaraffeCommands",
+            dependencies: [
+                "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
+                "GoFormats", "RunnerContract", "BlockingIO", argumentParser,
+            ]),
+        .executableTarget(name: "karaffe", dependencies: ["KaraffeCommands"]),
+
+        // Data plane, bottom up.
+
+        /// Blob IDs, the `BlobStorage` protocol and the filesystem provider.
+        .target(name: "KopiaBlob", dependencies: ["BlockingIO", "GoFormats"]),
+        /// Hashing, encryption, compression, error correction, key derivation and `kopia.repository`.
+        .target(
+            name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"]),
+        /// Contents, packs, pack indexes, index blobs, epochs, sessions.
+        .target(name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"]),
+        /// Splitters, object IDs, indirect objects, object reader and writer.
+        .target(name: "KopiaObject", dependencies: ["KopiaContent", "GoFormats"]),
+        /// Labelled JSON manifests.
+        .target(name: "KopiaManifest", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        /// Snapshot manifests, sources, directory entries, policies.
+        .target(name: "KopiaSnapshot", dependencies: ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"]),
+        /// Opens a repository from a location: the only door of the data plane.
+        .target(
+            name: "KopiaRepository",
+            dependencies: [
+                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
+                "GoFormats",
+            ]),
+        /// pg_dump, psql and libpq: arguments, environment, versions, meaning of exits.
+        .target(name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"]),
+        /// Everything `pod-runner` does except `main`.
+        .target(
+            name: "PodRunner",
+            dependencies: [
+                "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "BlockingIO", "GoFormats",
+                argumentParser,
+            ]),
+        .executableTarget(name: "pod-runner", dependencies: ["PodRunner"]),
+
+        // Tests. Tiers are targets: <Room>Tests are hermetic; Compatibility and Integration use other programs.
+
+        .target(
+            name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats"], path: "Tests/TestSupport"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
+        .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+        .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
+        .testTarget(name: "ProcessIOTests", dependencies: ["ProcessIO", "BlockingIO"]),
+        .testTarget(name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"]),
+        .testTarget(name: "GoTemplateTests", dependencies: ["GoTemplate", "Diagnostics", "GoFormats"]),
+        .testTarget(
+            name: "ActionEngineTests",
+            dependencies: ["ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
+        .testTarget(
+            name: "KaraffeCommandsTests",
+            dependencies: ["KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "GoFormats", "Diagnostics"]),
+        .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
+        .testTarget(name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"]),
+        .testTarget(
+            name: "KopiaContentTests",
+            dependencies: ["KopiaContent", "KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"]),
+        .testTarget(
+            name: "KopiaObjectTests",
+            dependencies: [
+                "KopiaObject", "KopiaManifest", "KopiaSnapshot", "KopiaContent", "KopiaFormat", "KopiaBlob",
+                "TestSupport", "GoFormats",
+            ]),
+        .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
+        .testTarget(name: "PodRunnerTests", dependencies: ["PodRunner", "PostgresDump", "KopiaRepository", "GoFormats"]),
+        .testTarget(
+            name: "CompatibilityTests",
+            dependencies: [
+                "KopiaRepository", "KopiaSnapshot", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
+                "TestSupport", "GoFormats", "ProcessIO",
+            ]),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "RunnerContract"]),
+    ]
+)
+
+for target in package.targets where ![.system, .plugin, .binary].contains(target.type) {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+}
