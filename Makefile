@@ -1,17 +1,49 @@
-# `make` alone lists the targets.
+# `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help build test clean
+.PHONY: help packages build release demo test test-unit test-integration test-compat fmt lint check clean
 
+SHELL := /bin/bash
+
+# The build refuses an import that Package.swift does not declare.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
+RELEASE_FLAGS := -c release --static-swift-stdlib $(SWIFT_FLAGS)
+SOURCES := Package.swift Sources Tests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build everything, debug
+packages: ## Install the Debian packages that are missing (needs root or sudo only then)
+	@.ci/install-packages
+
+build: packages ## Build everything, debug
 	swift build $(SWIFT_FLAGS)
 
-test: ## Run every test
-	swift test $(SWIFT_FLAGS)
+release: packages ## Build both executables, optimised, in .build/release
+	swift build $(RELEASE_FLAGS) --product karaffe
+	swift build $(RELEASE_FLAGS) --product pod-runner
+
+demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
+	@examples/flexible-server/demo.sh .build/release
+
+test: packages ## Run every test; a real kopia is used too when KOPIA_EXE names one
+	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS)
+
+test-unit: packages ## Run the hermetic tests only: no servers, seconds
+	swift test $(SWIFT_FLAGS) --skip IntegrationTests --skip CompatibilityTests
+
+test-integration: packages ## Run the tests against a real PostgreSQL primary and standby
+	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS) --filter IntegrationTests
+
+test-compat: packages ## Run the tests against repositories of, and with KOPIA_EXE against, the real kopia
+	swift test $(SWIFT_FLAGS) --filter CompatibilityTests
+
+fmt: ## Format the sources in place
+	swift format -i -r --configuration .swift-format $(SOURCES)
+
+lint: ## Check the format of the sources
+	swift format lint -s -r --configuration .swift-format $(SOURCES)
+
+check: lint test ## Everything a reviewer would run
 
 clean: ## Remove what was built
 	rm -rf .build
