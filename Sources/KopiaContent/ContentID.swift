@@ -37,6 +37,19 @@ public struct ContentID: Sendable, Hashable, Comparable, CustomStringConvertible
         self.hash = hash
     }
 
+    /// From an index key: one prefix byte (0 when absent), then the hash. Nil unless the prefix is 0 or `g`…`z` and the
+    /// hash has 1 … 254 bytes.
+    public init?(key: some Collection<UInt8>) {
+        guard let prefix = key.first, prefix == 0 || Self.isPrefix(prefix), key.count >= 2, key.count <= 255 else {
+            return nil
+        }
+        self.prefix = prefix
+        hash = Array(key.dropFirst())
+    }
+
+    /// The index key: one prefix byte, then the hash.
+    public var key: [UInt8] { [prefix] + hash }
+
     public var description: String {
         var text: [UInt8] = []
         text.reserveCapacity(hash.count * 2 + 1)

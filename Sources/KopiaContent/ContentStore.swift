@@ -58,6 +58,13 @@ public protocol ContentStore: Sendable {
     /// - Throws: `ContentError.Code.notFound`, `.damaged` (which content, which pack, which offset).
     func read(_ id: ContentID) async throws -> [UInt8]
 
+    /// The plaintexts, in the order of `ids`. Made for reading ahead: a store fetches contents that lie side by side in
+    /// one request and decrypts on all cores. Holds all of them in memory, so the caller bounds the batch by the lengths
+    /// it knows (for an object: a window of its table of, say, 32 MiB).
+    ///
+    /// - Throws: as `read(_ id:)`, for the first content that fails.
+    func read(_ ids: [ContentID]) async throws -> [[UInt8]]
+
     /// Nil when no index names it.
     func info(_ id: ContentID) async throws -> ContentInfo?
 
@@ -71,6 +78,16 @@ public protocol ContentStore: Sendable {
     func refresh() async throws
 
     var statistics: ContentStatistics { get async }
+}
+
+extension ContentStore {
+    /// One after another: for stores that have nothing better.
+    public func read(_ ids: [ContentID]) async throws -> [[UInt8]] {
+        var plaintexts: [[UInt8]] = []
+        plaintexts.reserveCapacity(ids.count)
+        for id in ids { plaintexts.append(try await read(id)) }
+        return plaintexts
+    }
 }
 
 /// What is wrong with a content, and where it lies.
