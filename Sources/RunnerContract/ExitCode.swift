@@ -1,6 +1,8 @@
 /// How `pod-runner` and `karaffe` end. Documented in the README; scripts depend on it.
 public enum ExitCode: Int32, Sendable, CaseIterable {
     case done = 0
+    /// A phase's command failed with an exit code that is none of those below; the message says which.
+    case failed = 1
     case usage = 2
     /// Blueprint, profile or connection settings are wrong.
     case input = 3

@@ -1,0 +1,105 @@
+import GoFormats
+
+/// Replaces secret values in text by a marker that says which secret was there.
+///
+/// A value is found in the forms a template or a program commonly gives it: as it is, as base64, inside JSON (with and
+/// without Go's HTML escaping, once and twice), and line by line when it has several lines. Forms shorter than
+/// `shortestMasked` bytes are left alone: replacing every "a" would destroy the text without hiding anything.
+///
+/// Concurrency and memory: a plain value; about five times the size of the secrets.
+public struct SecretMasker: Sendable {
+    /// In bytes.
+    public static let shortestMasked = 4
+
+    private struct Pattern: Sendable {
+        let bytes: [UInt8]
+        let marker: String
+    }
+
+    /// By first byte, longest first, so that the longest secret at a place wins.
+    private var patterns: [UInt8: [Pattern]] = [:]
+    private var known: Set<[UInt8]> = []
+    /// The longest form, in bytes.
+    public private(set) var longest = 0
+
+    public init() {}
+
+    public var isEmpty: Bool { known.isEmpty }
+
+    /// - Parameter label: what the marker says, for example `app1/app1 password`; shown as `<secret app1/app1 password>`.
+    public mutating func add(_ value: [UInt8], label: String) {
+        let marker = "<secret \(label)>"
+        for form in Self.forms(of: value) { insert(form, marker: marker) }
+    }
+
+    public mutating func add(_ value: String, label: String) { add(Array(value.utf8), label: label) }
+
+    public func mask(_ text: String) -> String {
+        guard !known.isEmpty else { return text }
+        return String(decoding: mask(Array(text.utf8)), as: UTF8.self)
+    }
+
+    /// - Parameter isCut: whether the text goes on but the rest is not at hand. A secret that begins near the end could
+    ///   then not be recognized, so the last `longest` − 1 bytes are left out.
+    public func mask(_ text: [UInt8], isCut: Bool = false) -> [UInt8] {
+        guard !known.isEmpty else { return text }
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        let end = isCut ? max(0, text.count - longest + 1) : text.count
+        var position = 0
+        while position < end {
+            if let match = match(in: text, at: position) {
+                result.append(contentsOf: match.marker.utf8)
+                position += match.bytes.count
+            } else {
+                result.append(text[position])
+                position += 1
+            }
+        }
+        return result
+    }
+
+    private func match(in text: [UInt8], at position: Int) -> Pattern? {
+        guard let candidates = patterns[text[position]] else { return nil }
+        return candidates.first { pattern in
+            text.count - position >= pattern.bytes.count && text[position...].starts(with: pattern.bytes)
+        }
+    }
+
+    private mutating func insert(_ bytes: [UInt8], marker: String) {
+        guard bytes.count >= Self.shortestMasked, known.insert(bytes).inserted else { return }
+        longest = max(longest, bytes.count)
+        let first = bytes[0]
+        var list = patterns[first, default: []]
+        let position = list.firstIndex { $0.bytes.count < bytes.count } ?? list.endIndex
+        list.insert(Pattern(bytes: bytes, marker: marker), at: position)
+        patterns[first] = list
+    }
+
+    private static func forms(of value: [UInt8]) -> [[UInt8]] {
+        var pieces = [value]
+        let lines = value.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d })
+        if lines.count > 1 || lines.first?.count != value.count { pieces += lines.map { Array($0) } }
+        var forms: [[UInt8]] = []
+        for piece in pieces where piece.count >= shortestMasked {
+            forms.append(piece)
+            let text = String(decoding: piece, as: UTF8.self)
+            for escapesHTML in [true, false] {
+                let once = jsonBody(text, escapesHTML: escapesHTML)
+                forms.append(Array(once.utf8))
+                forms.append(Array(jsonBody(once, escapesHTML: escapesHTML).utf8))
+            }
+        }
+        if value.count >= 2 {
+            let encoded = Base64.encode(value)
+            forms.append(Array(encoded.utf8))
+            forms.append(Array(Base64.encode(Array(encoded.utf8)).utf8))
+        }
+        return forms
+    }
+}
+
+/// The text between the quotes of a JSON string.
+private func jsonBody(_ text: String, escapesHTML: Bool) -> String {
+    String(GoJSON.text(.string(text), style: .init(escapesHTML: escapesHTML)).dropFirst().dropLast())
+}

@@ -1,0 +1,136 @@
+public import ActionEngine
+
+/// Every function of Kanister 0.92 to 0.119.
+///
+/// Source: Kanister `pkg/function`, one file per function: required and supported arguments.
+public enum LocalFunctions {
+    /// Names of those that run.
+    public static var runnable: [String] { all.filter { $0.notRunnable == nil }.map(\.name).sorted() }
+
+    public static var registry: FunctionRegistry { FunctionRegistry(all) }
+
+    public static var all: [any KanisterFunction] {
+        [KubeTask()] + core + restic + csi + rds + repositoryServer
+    }
+
+    private static let pod = ["podOverride", "podAnnotations", "podLabels"]
+    private static let credentials = ["credentialsSource", "credentialsSecret", "region"]
+    private static let repository = ["encryptionKey", "insecureTLS"]
+
+    private static let core = [
+        TabulatedFunction(
+            "MultiContainerRun", "runs an init, a background and an output container that share a volume",
+            required: ["backgroundImage", "backgroundCommand", "outputImage", "outputCommand"],
+            optional: [
+                "initImage", "initCommand", "namespace", "sharedVolumeMedium", "sharedVolumeSizeLimit",
+                "sharedVolumeDir",
+            ] + pod),
+        TabulatedFunction(
+            "PrepareData", "runs a command in a pod that mounts claims", required: ["namespace", "image", "command"],
+            optional: ["volumes", "serviceaccount", "failOnError"] + pod),
+        TabulatedFunction(
+            "KubeExec", "runs a command in a running container", required: ["namespace", "pod", "command"],
+            optional: ["container"]),
+        TabulatedFunction(
+            "KubeExecAll", "runs a command in several running containers at once",
+            required: ["namespace", "pods", "containers", "command"]),
+        TabulatedFunction(
+            "ScaleWorkload", "sets the number of replicas of a workload", required: ["replicas"],
+            optional: ["namespace", "name", "kind", "waitForReady"]),
+        TabulatedFunction(
+            "KubeOps", "creates, deletes or patches an object", required: ["operation"],
+            optional: ["spec", "namespace", "objectReference"]),
+        TabulatedFunction(
+            "Wait", "waits for conditions written as JSONPath", required: ["timeout", "conditions"]),
+        TabulatedFunction(
+            "WaitV2", "waits for conditions written as Go templates", required: ["timeout", "conditions"]),
+    ]
+
+    private static let restic = [
+        TabulatedFunction(
+            "BackupData", "backs up a path of a container with restic",
+            required: ["namespace", "pod", "container", "includePath", "backupArtifactPrefix"], optional: repository),
+        TabulatedFunction(
+            "BackupDataAll", "backs up a path of every pod with restic",
+            required: ["namespace", "container", "includePath", "backupArtifactPrefix"],
+            optional: ["pods"] + repository),
+        TabulatedFunction(
+            "BackupDataStats", "sizes of a restic snapshot",
+            required: ["namespace", "backupArtifactPrefix", "backupID"],
+            optional: ["statsMode", "image", "encryptionKey"] + pod),
+        TabulatedFunction(
+            "RestoreData", "restores a restic snapshot into volumes",
+            required: ["namespace", "image", "backupArtifactPrefix"],
+            optional: ["restorePath", "pod", "volumes", "backupTag", "backupIdentifier", "backupPath"]
+                + repository + pod),
+        TabulatedFunction(
+            "RestoreDataAll", "restores what BackupDataAll backed up",
+            required: ["namespace", "image", "backupArtifactPrefix", "backupInfo"],
+            optional: ["restorePath", "pods"] + repository + pod),
+        TabulatedFunction(
+            "CopyVolumeData", "backs up a claim with restic", required: ["namespace", "volume", "dataArtifactPrefix"],
+            optional: ["image", "mountPath"] + repository + pod),
+        TabulatedFunction(
+            "DeleteData", "deletes a restic snapshot", required: ["namespace", "backupArtifactPrefix"],
+            optional: ["backupID", "backupTag", "reclaimSpace", "image"] + repository + pod),
+        TabulatedFunction(
+            "DeleteDataAll", "deletes what BackupDataAll backed up",
+            required: ["namespace", "backupArtifactPrefix", "backupInfo"],
+            optional: ["reclaimSpace", "image"] + repository + pod),
+        TabulatedFunction(
+            "CheckRepository", "says whether a restic repository opens", required: ["backupArtifactPrefix"],
+            optional: ["image"] + repository + pod),
+        TabulatedFunction("LocationDelete", "deletes from the profile's location", required: ["artifact"]),
+    ]
+
+    private static let csi = [
+        TabulatedFunction(
+            "CreateCSISnapshot", "snapshots a claim", required: ["pvc", "namespace", "snapshotClass"],
+            optional: ["name", "labels"]),
+        TabulatedFunction(
+            "CreateCSISnapshotStatic", "makes a VolumeSnapshot of a snapshot that exists",
+            required: ["name", "namespace", "driver", "snapshotHandle", "snapshotClass"]),
+        TabulatedFunction(
+            "RestoreCSISnapshot", "makes a claim of a VolumeSnapshot",
+            required: ["name", "pvc", "namespace", "storageClass", "restoreSize"],
+            optional: ["accessModes", "volumeMode", "labels"]),
+        TabulatedFunction("DeleteCSISnapshot", "deletes a VolumeSnapshot", required: ["name", "namespace"]),
+        TabulatedFunction("DeleteCSISnapshotContent", "deletes a VolumeSnapshotContent", required: ["name"]),
+    ]
+
+    private static let rds = [
+        TabulatedFunction(
+            "CreateRDSSnapshot", "snapshots an RDS instance", required: ["instanceID"],
+            optional: ["dbEngine"] + credentials),
+        TabulatedFunction(
+            "ExportRDSSnapshotToLocation", "dumps an RDS snapshot into the profile's location",
+            required: ["namespace", "instanceID", "snapshotID", "dbEngine"],
+            optional: [
+                "username", "password", "backupArtifactPrefix", "databases", "securityGroupID", "dbSubnetGroup",
+                "podAnnotations", "podLabels",
+            ] + credentials),
+        TabulatedFunction(
+            "RestoreRDSSnapshot", "restores an RDS snapshot or a dump", required: ["instanceID"],
+            optional: [
+                "snapshotID", "dbEngine", "backupArtifactPrefix", "backupID", "username", "password", "namespace",
+                "securityGroupID", "dbSubnetGroup", "podAnnotations", "podLabels",
+            ] + credentials),
+        TabulatedFunction(
+            "DeleteRDSSnapshot", "deletes an RDS snapshot", required: ["snapshotID"],
+            optional: ["dbEngine"] + credentials),
+    ]
+
+    private static let repositoryServer = [
+        TabulatedFunction(
+            "BackupDataUsingKopiaServer", "backs up a path of a container through a repository server",
+            required: ["container", "includePath", "namespace", "pod"],
+            optional: ["snapshotTags", "repositoryServerUserHostname"], removedIn: "0.119.0"),
+        TabulatedFunction(
+            "RestoreDataUsingKopiaServer", "restores a snapshot through a repository server",
+            required: ["backupIdentifier", "namespace", "restorePath", "image"],
+            optional: ["pod", "volumes", "podOverride", "repositoryServerUserHostname"], removedIn: "0.119.0"),
+        TabulatedFunction(
+            "DeleteDataUsingKopiaServer", "deletes a snapshot through a repository server",
+            required: ["backupID", "namespace", "image"], removedIn: "0.119.0"),
+    ]
+}
