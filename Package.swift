@@ -7,6 +7,8 @@ import PackageDescription
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+/// The descriptor and path types of swift-subprocess's interface.
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
     name: "karaffe",
@@ -17,6 +19,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
     ],
     targets: [
         // System libraries, one room each.
@@ -37,7 +40,7 @@ let package = Package(
         /// pod-runner's environment names, output line and exit codes, as types.
         .target(name: "RunnerContract", dependencies: ["GoFormats"]),
         /// Child processes: bounded streaming, process groups, teardown.
-        .target(name: "ProcessIO", dependencies: ["BlockingIO", subprocess]),
+        .target(name: "ProcessIO", dependencies: ["BlockingIO", subprocess, systemPackage], exclude: ["README.md"]),
 
         // Control plane, bottom up.
 

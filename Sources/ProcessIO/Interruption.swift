@@ -1,0 +1,117 @@
+import BlockingIO
+import Glibc
+import Synchronization
+
+/// A write to a pipe that nobody reads reports EPIPE instead of killing the process.
+public enum BrokenPipes {
+    private static let done: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
+    /// To be called first thing in `main`. Children get the default back.
+    public static func ignore() { done }
+}
+
+/// The work was ended by a signal sent to this process.
+public struct Interrupted: Error, Sendable, Hashable, CustomStringConvertible {
+    /// SIGINT or SIGTERM.
+    public let signal: Int32
+
+    public init(signal: Int32) { self.signal = signal }
+
+    /// 130 or 143, as shells report it.
+    public var exitCode: Int32 { 128 &+ signal }
+    public var description: String { signal == SIGINT ? "interrupted" : "terminated" }
+}
+
+/// Runs `body` so that SIGINT and SIGTERM cancel it, and a second signal ends the process at once, together with the
+/// process groups of its children.
+///
+/// Handlers are those of the whole process: one call at a time, in `main`.
+///
+/// - Throws: `Interrupted` in place of the body's `CancellationError` when a signal was the reason; else what the body
+///   throws. A body that finished before it noticed the signal is finished.
+public func withInterruption<Value: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    BrokenPipes.ignore()
+    let pipe = try Pipe()
+    let (readEnd, writeEnd) = (Descriptor(pipe.read), Descriptor(pipe.write))
+    let received = Mutex<Int32?>(nil)
+    let work = Task { try await body() }
+    SignalPipe.install(writeEnd.number)
+    // Ends when the pipe's write end is closed below.
+    async let watching: Void = onDedicatedThread {
+        SignalPipe.watch(readEnd) { signal in
+            let isSecond = received.withLock { received in
+                defer { received = received ?? signal }
+                return received != nil
+            }
+            if isSecond {
+                LiveGroups.killAll()
+                _exit(128 &+ signal)
+            }
+            work.cancel()
+        }
+    }
+    let result = await withTaskCancellationHandler {
+        await work.result
+    } onCancel: {
+        work.cancel()
+    }
+    SignalPipe.restore()
+    writeEnd.close()
+    try await watching
+    do {
+        return try result.get()
+    } catch let error as CancellationError {
+        if let signal = received.withLock({ $0 }) { throw Interrupted(signal: signal) }
+        throw error
+    }
+}
+
+/// The way from a signal handler to a thread.
+private enum SignalPipe {
+    private static let watched = [SIGINT, SIGTERM]
+    nonisolated(unsafe) private static var previous: [sigaction] = []
+
+    static func install(_ writeEnd: Int32) {
+        signalPipeEnd = writeEnd
+        previous = watched.map { number in
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                // Only async-signal-safe calls here.
+                let savedErrno = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(signalPipeEnd, &byte, 1)
+                errno = savedErrno
+            }
+            action.sa_flags = SA_RESTART
+            var old = sigaction()
+            sigaction(number, &action, &old)
+            return old
+        }
+    }
+
+    static func restore() {
+        for (number, action) in zip(watched, previous) {
+            var action = action
+            sigaction(number, &action, nil)
+        }
+        previous = []
+        signalPipeEnd = -1
+    }
+
+    static func watch(_ readEnd: Descriptor, _ handle: (Int32) -> Void) {
+        var byte: UInt8 = 0
+        while true {
+            let count = read(readEnd.number, &byte, 1)
+            if count == 1 {
+                handle(Int32(byte))
+            } else if count == 0 || errno != EINTR {
+                return
+            }
+        }
+    }
+}
+
+/// Written before the handlers are installed and after they are removed; read by the handlers only.
+nonisolated(unsafe) private var signalPipeEnd: Int32 = -1
