@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"]),
         .testTarget(
             name: "KopiaContentTests",
-            dependencies: ["KopiaContent", "KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"]),
+            dependencies: ["KopiaContent", "KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "KopiaObjectTests",
             dependencies: [

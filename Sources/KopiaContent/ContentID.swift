@@ -68,6 +68,9 @@ public struct ContentID: Sendable, Hashable, Comparable, CustomStringConvertible
 
     private static let digits = Array("0123456789abcdef".utf8)
 
+    /// Whether a key may start with this byte: 0 or `g`…`z`.
+    static func isValidPrefix(_ byte: UInt8) -> Bool { byte == 0 || isPrefix(byte) }
+
     private static func isPrefix(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "g") && byte <= UInt8(ascii: "z") }
 
     private static func nibble(_ byte: UInt8) -> UInt8? {
