@@ -1,0 +1,101 @@
+internal import CZstd
+internal import Synchronization
+
+/// zstd through libzstd: frames without dictionary, window at most 8 MiB.
+///
+/// Concurrency and memory: contexts are reused; at most 8 idle ones of each kind are kept (about 1 MiB each at level 1,
+/// 10 MiB at level 7).
+enum Zstandard {
+    private static let windowLogMax: Int32 = 23
+
+    /// `header ‖ frame`, or nil when that would be longer than `lengthMax`.
+    static func compress(
+        _ plaintext: [UInt8], level: Int32, header: [UInt8], lengthMax: Int
+    ) throws(FormatError) -> [UInt8]? {
+        guard lengthMax > header.count, let context = compressors.take() else {
+            if lengthMax <= header.count { return nil }
+            throw FormatError(.library, "libzstd could not make a compressor")
+        }
+        defer { compressors.give(context) }
+        _ = ZSTD_CCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
+        _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_compressionLevel, level)
+        if plaintext.count > 1 << windowLogMax {
+            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_windowLog, windowLogMax)
+        }
+        var code = 0
+        let output = [UInt8](unsafeUninitializedCapacity: lengthMax) { buffer, filled in
+            guard let base = buffer.baseAddress else { return }
+            for (position, byte) in header.enumerated() { base[position] = byte }
+            code = plaintext.withUnsafeBytes { input in
+                ZSTD_compress2(
+                    context.pointer, base + header.count, lengthMax - header.count, input.baseAddress, input.count)
+            }
+            filled = ZSTD_isError(code) == 0 ? header.count + code : 0
+        }
+        guard ZSTD_isError(code) != 0 else { return output }
+        if ZSTD_getErrorCode(code) == ZSTD_error_dstSize_tooSmall { return nil }
+        throw FormatError(.library, "libzstd could not compress: \(String(cString: ZSTD_getErrorName(code)))")
+    }
+
+    /// All frames of `stream`, one after another.
+    static func decompress(_ stream: RawSpan, lengthMax: Int) throws(StreamError) -> [UInt8] {
+        guard let context = decompressors.take() else { throw StreamError("libzstd could not make a decompressor") }
+        defer { decompressors.give(context) }
+        _ = ZSTD_DCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
+        // kopia's encoder may use up to 8 MiB at its best level; 128 MiB is what libzstd allows by default.
+        _ = ZSTD_DCtx_setParameter(context.pointer, ZSTD_d_windowLogMax, 27)
+        var output = BoundedOutput(lengthMax: lengthMax, guess: stream.byteCount)
+        let failure: StreamError? = stream.withUnsafeBytes { input in
+            var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+            var hint = 1
+            while source.pos < source.size || hint != 0 {
+                let before = (source.pos, output.count)
+                var isFull = false
+                hint = output.extend { room, count in
+                    var target = ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)
+                    let code = ZSTD_decompressStream(context.pointer, &target, &source)
+                    count = target.pos
+                    isFull = target.pos == target.size
+                    return code
+                }
+                if ZSTD_isError(hint) != 0 { return StreamError(String(cString: ZSTD_getErrorName(hint))) }
+                if output.isOverLimit { return .tooLong(lengthMax) }
+                if before == (source.pos, output.count), !isFull { return .cut }
+                if source.pos == source.size, hint != 0, !isFull { return .cut }
+            }
+            return nil
+        }
+        if let failure { throw failure }
+        return output.bytes
+    }
+
+    // MARK: Contexts
+
+    /// `@unchecked Sendable`: a context is either idle in the pool or with the one caller that took it.
+    private struct Context: @unchecked Sendable { let pointer: OpaquePointer }
+
+    private final class Pool: Sendable {
+        private let idle = Mutex<[Context]>([])
+        private let make: @Sendable () -> OpaquePointer?
+        private let free: @Sendable (OpaquePointer) -> Void
+
+        init(make: @escaping @Sendable () -> OpaquePointer?, free: @escaping @Sendable (OpaquePointer) -> Void) {
+            self.make = make
+            self.free = free
+        }
+
+        func take() -> Context? { idle.withLock { $0.popLast() } ?? make().map { Context(pointer: $0) } }
+
+        func give(_ context: Context) {
+            let isKept = idle.withLock { idle in
+                guard idle.count < 8 else { return false }
+                idle.append(context)
+                return true
+            }
+            if !isKept { free(context.pointer) }
+        }
+    }
+
+    private static let compressors = Pool(make: { ZSTD_createCCtx() }, free: { ZSTD_freeCCtx($0) })
+    private static let decompressors = Pool(make: { ZSTD_createDCtx() }, free: { ZSTD_freeDCtx($0) })
+}

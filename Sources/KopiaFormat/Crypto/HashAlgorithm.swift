@@ -1,0 +1,77 @@
+/// The hash functions a repository may be made with. All are keyed with the repository's `secret`.
+///
+/// | names | function |
+/// |---|---|
+/// | `BLAKE2B-256`, `-128` | BLAKE2b with 32 bytes of digest, the latter cut to 16 |
+/// | `BLAKE2S-256`, `BLAKE2S-128` | BLAKE2s with 32 or natively 16 bytes of digest: not a truncation |
+/// | `BLAKE3-256`, `-128` | BLAKE3 keyed mode, the latter cut to 16 |
+/// | `HMAC-SHA…` | HMAC; `-128` cut to 16 |
+///
+/// Source: kopia `repo/hashing/*.go`; `kopia-format` §3.2. Vectors: `Tests/KopiaFormatTests/Fixtures/hash-vectors.json`.
+public enum HashAlgorithm: String, Sendable, Hashable, CaseIterable {
+    case blake2b256Truncated128 = "BLAKE2B-256-128"
+    case blake2b256 = "BLAKE2B-256"
+    case blake2s128 = "BLAKE2S-128"
+    case blake2s256 = "BLAKE2S-256"
+    case blake3Truncated128 = "BLAKE3-256-128"
+    case blake3 = "BLAKE3-256"
+    case hmacSHA256 = "HMAC-SHA256"
+    case hmacSHA256Truncated128 = "HMAC-SHA256-128"
+    case hmacSHA224 = "HMAC-SHA224"
+    case hmacSHA3_224 = "HMAC-SHA3-224"
+    case hmacSHA3_256 = "HMAC-SHA3-256"
+
+    /// Bytes of a hash: 16, 28 or 32.
+    public var length: Int {
+        switch self {
+        case .blake2b256Truncated128, .blake2s128, .blake3Truncated128, .hmacSHA256Truncated128: 16
+        case .hmacSHA224, .hmacSHA3_224: 28
+        case .blake2b256, .blake2s256, .blake3, .hmacSHA256, .hmacSHA3_256: 32
+        }
+    }
+}
+
+/// A hash function with its key.
+///
+/// Concurrency and memory: may be used concurrently; a call holds a few hundred bytes besides its input.
+struct KeyedHash: Sendable {
+    private enum Engine: Sendable {
+        case mac(KeyedMAC)
+    }
+
+    let algorithm: HashAlgorithm
+    private let engine: Engine
+
+    private static let blake2b = FetchedAlgorithm.mac("BLAKE2BMAC")
+    private static let blake2s = FetchedAlgorithm.mac("BLAKE2SMAC")
+
+    /// - Throws: `FormatError.Code.unsupported` when the key is longer than the function takes (64 bytes for BLAKE2b,
+    ///   32 for BLAKE2s).
+    init(_ algorithm: HashAlgorithm, key: SecretBytes) throws(FormatError) {
+        self.algorithm = algorithm
+        let bytes = key.bytes
+        switch algorithm {
+        case .blake2b256, .blake2b256Truncated128:
+            engine = .mac(try KeyedMAC(Self.blake2b, key: bytes, size: 32))
+        case .blake2s256: engine = .mac(try KeyedMAC(Self.blake2s, key: bytes, size: 32))
+        case .blake2s128: engine = .mac(try KeyedMAC(Self.blake2s, key: bytes, size: 16))
+        case .hmacSHA256, .hmacSHA256Truncated128:
+            engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA256"))
+        case .hmacSHA224: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA224"))
+        case .hmacSHA3_224: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA3-224"))
+        case .hmacSHA3_256: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA3-256"))
+        case .blake3, .blake3Truncated128:
+            throw FormatError(.unsupported, "hash \(algorithm.rawValue) is not available yet")
+        }
+    }
+
+    /// `algorithm.length` bytes.
+    func hash(_ bytes: RawSpan) throws(FormatError) -> [UInt8] {
+        var digest: [UInt8]
+        switch engine {
+        case .mac(let mac): digest = try mac.code(bytes)
+        }
+        if digest.count > algorithm.length { digest.removeLast(digest.count - algorithm.length) }
+        return digest
+    }
+}
