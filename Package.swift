@@ -135,7 +135,8 @@ let package = Package(
                 "TestSupport", "GoFormats", "ProcessIO",
             ]),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "RunnerContract"]),
+            name: "IntegrationTests", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "RunnerContract"],
+            exclude: ["Fixtures"]),
     ]
 )
 

@@ -24,7 +24,14 @@ struct PostgresPair: Sendable {
 
     static func start(adminPassword: String) async throws -> PostgresPair {
         let folder = try TemporaryFolder.make(prefix: "karaffe-servers")
-        let output = try await script.with(["PGPAIR_ADMIN_PASSWORD": adminPassword]).succeed(["start", folder + "/pair"])
+        let output: String
+        do {
+            output = try await script.with(["PGPAIR_ADMIN_PASSWORD": adminPassword]).succeed(["start", folder + "/pair"])
+        } catch {
+            _ = try? await script.run(["stop", folder + "/pair"])
+            try? await TemporaryFolder.remove(folder)
+            throw error
+        }
         var values: [Substring: String] = [:]
         for line in output.split(separator: "\n") {
             let parts = line.split(separator: "=", maxSplits: 1)
@@ -38,7 +45,7 @@ struct PostgresPair: Sendable {
 
     func stop() async throws {
         try await Self.script.succeed(["stop", folder + "/pair"])
-        TemporaryFolder.remove(folder)
+        try await TemporaryFolder.remove(folder)
     }
 
     /// Connection settings of the administrator, as libpq reads them from the environment.
@@ -107,8 +114,8 @@ enum TemporaryFolder {
         return path
     }
 
-    static func remove(_ path: String) {
-        _ = nftw(path, { path, _, _, _ in path.map { Glibc.remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
+    static func remove(_ path: String) async throws {
+        try await Program(path: "/bin/rm").succeed(["-rf", path])
     }
 }
 

@@ -20,10 +20,9 @@ struct Program {
 
     /// Where this test's own executable lies, and beside it those of the package.
     static let buildFolder: String = {
-        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-            count = max(0, readlink("/proc/self/exe", buffer.baseAddress, buffer.count))
-        }
-        let path = String(decoding: bytes, as: UTF8.self)
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = max(0, readlink("/proc/self/exe", &bytes, bytes.count))
+        let path = String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return path.split(separator: "/").dropLast().map { "/" + $0 }.joined()
     }()
 

@@ -15,6 +15,7 @@
 # PostgreSQL refuses to run as root: when root calls, both servers run as the user `postgres`, else as the caller.
 set -euo pipefail
 umask 022
+PATH=$PATH:/usr/sbin:/sbin  # runuser
 
 fail() { echo "postgres-pair: $*" >&2; exit 1; }
 
