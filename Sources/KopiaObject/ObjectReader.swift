@@ -1,0 +1,205 @@
+public import KopiaContent
+
+/// Reads one object: as a whole, any range of it, or as a stream with read-ahead. Every piece must have exactly the
+/// length that the table promises, and the table must be contiguous: no byte is ever made up.
+///
+/// Concurrency and memory: a value; all calls may run concurrently. Holds the table, 26 bytes a piece (`PieceTable`).
+///
+/// Source: kopia `repo/object/object_reader.go`.
+public struct ObjectReader: Sendable {
+    public let id: ObjectID
+    /// Bytes.
+    public let length: Int64
+
+    private let contents: any ContentStore
+    let table: PieceTable
+
+    /// Text of a table; a table of ten million pieces has less.
+    private static let tableLengthMax = 1 << 30
+
+    /// Loads the table, recursively when it is an indirect object itself.
+    ///
+    /// - Throws: `ObjectError.Code.malformed`, `.damaged`; `ContentError.Code.notFound` for a content that no index
+    ///   names; whatever reading a content throws.
+    public static func open(_ id: ObjectID, in contents: any ContentStore) async throws -> ObjectReader {
+        var table = PieceTable()
+        if let tableObject = id.table {
+            let text = try await open(tableObject, in: contents).readAll(limit: tableLengthMax)
+            table = try PieceTable(text: text, of: id)
+        } else {
+            let length: Int64
+            if id.isCompressed {
+                // Only the compressed stream knows.
+                length = Int64(try await readPiece(id, expectedLength: nil, in: contents).count)
+            } else {
+                guard let info = try await contents.info(id.content) else {
+                    throw ContentError(
+                        .notFound, content: id.content, "content \(id.content) is in no index of the repository",
+                        hint: "its index blob is missing, or it was removed by maintenance; run a verification")
+                }
+                length = info.originalLength
+            }
+            if let problem = table.append(id, length: length) {
+                throw ObjectError(.malformed, object: id, "object \(id) cannot be read: \(problem)")
+            }
+        }
+        return ObjectReader(id: id, length: table.length, contents: contents, table: table)
+    }
+
+    /// The IDs of the contents that hold the object's bytes, without those of its tables.
+    public var contentIDs: some Sequence<ContentID> {
+        let table = self.table
+        return (0..<table.count).lazy.map { table[$0].object.content }
+    }
+
+    /// - Throws: `ObjectError.Code.tooLarge` when the object has more bytes than `limit`; as `forEachChunk`.
+    public func readAll(limit: Int) async throws -> [UInt8] {
+        guard length <= Int64(limit) else {
+            throw ObjectError(
+                .tooLarge, object: id, "object \(id) has \(length) bytes, more than the \(limit) expected")
+        }
+        return try await read(0..<length)
+    }
+
+    /// The bytes of a range, which is clamped to the object.
+    ///
+    /// Concurrency and memory: holds the range and the read-ahead of `forEachChunk`.
+    public func read(_ range: Range<Int64>) async throws -> [UInt8] {
+        let range = range.clamped(to: 0..<length)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(range.count))
+        try await forEachChunk(in: range) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// Calls `body` with the bytes of the object (or of a range of it) in order, chunk by chunk; no chunk is empty.
+    ///
+    /// Concurrency and memory: while `body` works, up to 4 batches of contents are fetched ahead, each of 8 MiB or one
+    /// larger content: about 40 MiB with chunks of any usual size. `body` runs on the caller's side, one call at a time.
+    ///
+    /// - Throws: `ObjectError.Code.damaged` when a piece has another length than promised; whatever reading a content or
+    ///   `body` throws; `CancellationError`. Bytes before the failing chunk were delivered.
+    public func forEachChunk(in range: Range<Int64>? = nil, _ body: ([UInt8]) async throws -> Void) async throws {
+        let range = (range ?? 0..<length).clamped(to: 0..<length)
+        guard !range.isEmpty else { return try await checkEmpty() }
+        var plan = ReadPlan(table: table, range: range)
+        try await withThrowingTaskGroup(of: (Int, [[UInt8]]).self) { group in
+            var ready: [Int: [[UInt8]]] = [:]
+            var started = 0
+            var delivered = 0
+            func startNext() {
+                guard let batch = plan.nextBatch() else { return }
+                let number = started
+                group.addTask { (number, try await fetch(batch)) }
+                started += 1
+            }
+            for _ in 0..<ReadPlan.batchesInFlight { startNext() }
+            while delivered < started {
+                try Task.checkCancellation()
+                guard let chunks = ready.removeValue(forKey: delivered) else {
+                    if let (number, chunks) = try await group.next() { ready[number] = chunks }
+                    continue
+                }
+                delivered += 1
+                startNext()
+                for chunk in chunks { try await body(chunk) }
+            }
+        }
+    }
+
+    /// An empty object still has a content, and a missing one must not look like an empty file.
+    private func checkEmpty() async throws {
+        if length == 0, table.count == 1 {
+            _ = try await Self.readPiece(table[0].object, expectedLength: 0, in: contents)
+        }
+    }
+
+    @concurrent
+    private func fetch(_ batch: ReadPlan.Batch) async throws -> [[UInt8]] {
+        var chunks: [[UInt8]]
+        if batch.pieces.contains(where: \.object.isCompressed) {
+            chunks = []
+            for piece in batch.pieces {
+                chunks.append(
+                    try await Self.readPiece(piece.object, expectedLength: piece.length, in: contents))
+            }
+        } else {
+            chunks = try await contents.read(batch.pieces.map(\.object.content))
+        }
+        for (piece, chunk) in zip(batch.pieces, chunks) where chunk.count != piece.length {
+            throw Self.wrongLength(of: piece.object, chunk.count, expected: piece.length)
+        }
+        guard chunks.count == batch.pieces.count else {
+            throw ObjectError(.damaged, object: id, "the store returned too few contents for object \(id)")
+        }
+        if let last = chunks.indices.last {
+            chunks[last].removeLast(batch.trimEnd)
+            chunks[0].removeFirst(batch.trimStart)
+        }
+        return chunks
+    }
+
+    private static func readPiece(
+        _ piece: ObjectID, expectedLength: Int?, in contents: any ContentStore
+    ) async throws -> [UInt8] {
+        let stored = try await contents.read(piece.content)
+        let bytes = piece.isCompressed ? try ObjectCompression.decompress(stored, of: piece) : stored
+        if let expectedLength, bytes.count != expectedLength {
+            throw wrongLength(of: piece, bytes.count, expected: expectedLength)
+        }
+        return bytes
+    }
+
+    private static func wrongLength(of piece: ObjectID, _ length: Int, expected: Int) -> ObjectError {
+        ObjectError(
+            .damaged, object: piece, "object \(piece) has \(length) bytes, its table says \(expected)",
+            hint: "the table or the content was written wrongly; run a verification")
+    }
+}
+
+/// Which pieces are read together.
+struct ReadPlan {
+    struct Batch: Sendable {
+        var pieces: [Piece] = []
+        /// Bytes of the first and of the last piece that were not asked for.
+        var trimStart = 0
+        var trimEnd = 0
+    }
+
+    static let batchesInFlight = 4
+    static let batchLength = 8 << 20
+    /// More in one request gains nothing.
+    static let batchCountMax = 1024
+
+    private let table: PieceTable
+    private let range: Range<Int64>
+    private var next: Int
+
+    /// - Parameter range: within the object, not empty.
+    init(table: PieceTable, range: Range<Int64>) {
+        self.table = table
+        self.range = range
+        next = table.index(at: range.lowerBound)
+    }
+
+    mutating func nextBatch() -> Batch? {
+        var batch = Batch()
+        var length = 0
+        while next < table.count, batch.pieces.count < Self.batchCountMax {
+            let piece = table[next]
+            guard piece.range.lowerBound < range.upperBound else { break }
+            guard batch.pieces.isEmpty || length + piece.length <= Self.batchLength else { break }
+            next += 1
+            if piece.length == 0 { continue }
+            if piece.range.lowerBound < range.lowerBound {
+                batch.trimStart = Int(range.lowerBound - piece.range.lowerBound)
+            }
+            if piece.range.upperBound > range.upperBound {
+                batch.trimEnd = Int(piece.range.upperBound - range.upperBound)
+            }
+            length += piece.length
+            batch.pieces.append(piece)
+        }
+        return batch.pieces.isEmpty ? nil : batch
+    }
+}

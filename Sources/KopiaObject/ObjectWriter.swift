@@ -1,0 +1,182 @@
+public import KopiaContent
+
+/// What `ObjectWriter` stored.
+public struct WrittenObject: Sendable, Hashable {
+    public let id: ObjectID
+    /// Bytes.
+    public let length: Int64
+    /// Pieces, without those of tables.
+    public let chunkCount: Int
+}
+
+/// Stores streams as objects: cuts them, stores the chunks concurrently, and keeps the order only in the table.
+///
+/// Concurrency and memory: a value; several objects may be written at once. One stream holds the chunk being filled and
+/// `chunksInFlight` chunks being hashed, compressed and encrypted: at most `(chunksInFlight + 1) × splitter.lengthMax`
+/// bytes, plus the block that `next` returned, plus 26 bytes for each chunk cut so far. `next` is not called while all
+/// of that is in use. Buffers are reused.
+///
+/// Source: kopia `repo/object/object_writer.go`.
+public struct ObjectWriter: Sendable {
+    private let contents: any ContentStore
+    private let splitter: Splitter
+    private let prefix: UInt8
+    private let compression: UInt32
+    private let metadataCompression: UInt32
+    fileprivate let chunksInFlight: Int
+
+    /// - Parameters:
+    ///   - splitter: nil takes the repository's.
+    ///   - prefix: 0 for files, `k` for directories.
+    ///   - compression: header ID of a compressor for the bytes, 0 for none.
+    ///   - metadataCompression: the same for the tables.
+    ///   - chunksInFlight: at least 1.
+    /// - Throws: `ObjectError.Code.unsupported` when the repository's splitter is unknown.
+    public init(
+        contents: any ContentStore, splitter: Splitter? = nil, prefix: UInt8 = 0, compression: UInt32,
+        metadataCompression: UInt32, chunksInFlight: Int
+    ) throws(ObjectError) {
+        self.contents = contents
+        if let splitter { self.splitter = splitter } else { self.splitter = try Self.defaultSplitter(of: contents) }
+        self.prefix = prefix
+        self.compression = compression
+        self.metadataCompression = metadataCompression
+        self.chunksInFlight = max(1, chunksInFlight)
+    }
+
+    private static func defaultSplitter(of contents: any ContentStore) throws(ObjectError) -> Splitter {
+        guard let splitter = Splitter(name: contents.defaultSplitter) else {
+            throw ObjectError(
+                .unsupported, "the repository's splitter '\(contents.defaultSplitter)' is unknown",
+                hint: "this program knows FIXED-128K … FIXED-8M and DYNAMIC-128K … DYNAMIC-8M with BUZHASH or RABINKARP"
+            )
+        }
+        return splitter
+    }
+
+    /// Stores bytes that are in memory anyway.
+    public func write(_ bytes: [UInt8]) async throws -> WrittenObject {
+        var block: [UInt8]? = bytes
+        return try await write {
+            defer { block = nil }
+            return block
+        }
+    }
+
+    /// Stores what `next` returns, block by block, until it returns nil. Blocks may have any size.
+    ///
+    /// The contents are durable only after the store's `flush`.
+    ///
+    /// - Parameters:
+    ///   - checkpointInterval: how often `checkpoint` is called; nil never.
+    ///   - checkpoint: gets the object of everything cut so far; bytes not cut yet are missing.
+    /// - Throws: whatever `next`, `checkpoint` or the store throws; `CancellationError`. Contents stored until then are
+    ///   garbage that maintenance removes.
+    public func write(
+        from next: () async throws -> [UInt8]?, checkpointInterval: Duration? = nil,
+        checkpoint: (WrittenObject) async throws -> Void = { _ in }
+    ) async throws -> WrittenObject {
+        try await withThrowingTaskGroup(of: StoredChunk.self) { group in
+            var line = ChunkLine(writer: self)
+            var cutter = ChunkCutter(splitter: splitter)
+            var lastCheckpoint = ContinuousClock.now
+            while let block = try await next() {
+                try Task.checkCancellation()
+                cutter.begin(block)
+                while let chunk = cutter.nextChunk() {
+                    try await line.store(chunk, in: &group)
+                    cutter.recycle(line.takeBuffer())
+                    guard let checkpointInterval, ContinuousClock.now - lastCheckpoint >= checkpointInterval else {
+                        continue
+                    }
+                    try await line.drain(&group)
+                    try await checkpoint(try await finish(line.table))
+                    lastCheckpoint = ContinuousClock.now
+                }
+            }
+            try Task.checkCancellation()
+            let rest = cutter.rest()
+            if !rest.isEmpty || line.chunkCount == 0 { try await line.store(rest, in: &group) }
+            try await line.drain(&group)
+            return try await finish(line.table)
+        }
+    }
+
+    /// One piece is the object itself; more get a table, which is an object again.
+    private func finish(_ table: PieceTable) async throws -> WrittenObject {
+        if table.count == 1 {
+            return WrittenObject(id: table[0].object, length: table.length, chunkCount: 1)
+        }
+        var text = PieceTable.TextBlocks(table)
+        let tableWriter = try ObjectWriter(
+            contents: contents, splitter: nil, prefix: prefix == 0 ? UInt8(ascii: "x") : prefix,
+            compression: metadataCompression, metadataCompression: metadataCompression, chunksInFlight: 1)
+        let written = try await tableWriter.write { text.nextBlock() }
+        return WrittenObject(id: written.id.asTable, length: table.length, chunkCount: table.count)
+    }
+
+    /// Hashes, compresses and stores one chunk, away from the caller.
+    @concurrent
+    fileprivate func store(_ chunk: [UInt8]) async throws -> ObjectID {
+        guard !contents.supportsContentCompression else {
+            return ObjectID(content: try await contents.write(chunk, prefix: prefix, compression: compression))
+        }
+        // Contents with a prefix are never compressed there.
+        guard compression != 0, prefix == 0,
+            let compressed = try ObjectCompression.compress(chunk, with: compression)
+        else { return ObjectID(content: try await contents.write(chunk, prefix: prefix, compression: 0)) }
+        let content = try await contents.write(compressed, prefix: 0, compression: 0)
+        return ObjectID(indirection: 0, isCompressed: true, content: content)
+    }
+}
+
+private struct StoredChunk: Sendable {
+    let number: Int
+    let object: ObjectID
+    /// Handed back for the next chunk.
+    let buffer: [UInt8]
+}
+
+/// The chunks between cutter and table: bounded, stored in any order, entered in order.
+private struct ChunkLine {
+    private let writer: ObjectWriter
+    private(set) var table = PieceTable()
+    private(set) var chunkCount = 0
+    private var inFlight = 0
+    private var ahead: [Int: StoredChunk] = [:]
+    private var buffers: [[UInt8]] = []
+    private let limit: Int
+
+    init(writer: ObjectWriter) {
+        self.writer = writer
+        limit = writer.chunksInFlight
+    }
+
+    mutating func store(_ chunk: [UInt8], in group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
+        while inFlight >= limit { try await receive(&group) }
+        let number = chunkCount
+        group.addTask { [writer] in
+            StoredChunk(number: number, object: try await writer.store(chunk), buffer: chunk)
+        }
+        chunkCount += 1
+        inFlight += 1
+    }
+
+    mutating func drain(_ group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
+        while inFlight > 0 { try await receive(&group) }
+    }
+
+    mutating func takeBuffer() -> [UInt8]? { buffers.popLast() }
+
+    private mutating func receive(_ group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
+        guard let stored = try await group.next() else { return }
+        inFlight -= 1
+        ahead[stored.number] = stored
+        while let next = ahead.removeValue(forKey: table.count) {
+            if let problem = table.append(next.object, length: Int64(next.buffer.count)) {
+                throw ObjectError(.malformed, object: next.object, "the store returned an unusable ID: \(problem)")
+            }
+            if buffers.isEmpty { buffers.append(next.buffer) }
+        }
+    }
+}

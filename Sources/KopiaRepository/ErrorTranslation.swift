@@ -1,0 +1,40 @@
+import KopiaBlob
+import KopiaContent
+import KopiaManifest
+import KopiaObject
+import KopiaSnapshot
+
+extension RepositoryError {
+    /// The same message with a code of this room, so that callers need not know the rooms below. Errors that are none of
+    /// theirs pass through.
+    static func translating(_ error: any Error) -> any Error {
+        switch error {
+        case let error as BlobError:
+            return RepositoryError(.storage, error.message, hint: error.hint, isTransient: error.isTransient)
+        case let error as ContentError:
+            return RepositoryError(code(of: error), error.message, hint: error.hint)
+        case let error as ObjectError:
+            let code: Code = error.code == .unsupported ? .unsupportedFormat : .damaged
+            return RepositoryError(code, error.message, hint: error.hint)
+        case let error as SnapshotError:
+            return RepositoryError(
+                error.code == .invalid ? .invalidArgument : .damaged, error.message, hint: error.hint)
+        default:
+            return error
+        }
+    }
+
+    private static func code(of error: ContentError) -> Code {
+        switch error.code {
+        case .readOnly: return .readOnly
+        case .notCommitted: return .notCommitted
+        case .unsupported: return .unsupportedFormat
+        default: return .damaged
+        }
+    }
+}
+
+/// Runs a step of this room and gives its errors a code of this room.
+func translatingErrors<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do { return try await body() } catch { throw RepositoryError.translating(error) }
+}

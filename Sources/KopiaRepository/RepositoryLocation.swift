@@ -1,0 +1,97 @@
+/// Where a repository is.
+public struct RepositoryLocation: Sendable, Hashable, CustomStringConvertible {
+    enum Kind: Sendable, Hashable {
+        case filesystem(path: String)
+    }
+    let kind: Kind
+
+    /// A folder of this machine.
+    ///
+    /// - Parameter path: absolute or relative to the working folder; used as it is.
+    public static func filesystem(path: String) -> RepositoryLocation {
+        RepositoryLocation(kind: .filesystem(path: path))
+    }
+
+    private init(kind: Kind) { self.kind = kind }
+
+    /// Reads `file:///absolute/folder` (percent-encoding allowed).
+    ///
+    /// - Throws: `RepositoryError.Code.invalidLocation`; `.unsupportedLocation` for `s3://`, `azblob://`, `gs://` and
+    ///   `kopia+https://`, which later versions will know.
+    public init(url: String) throws(RepositoryError) {
+        guard let colon = url.firstIndex(of: ":") else {
+            throw RepositoryError(
+                .invalidLocation, "the repository '\(url)' is no URL",
+                hint: url.hasPrefix("/") ? "write file://\(url)" : "a folder is written file:///its/absolute/path")
+        }
+        let scheme = url[..<colon].lowercased()
+        let rest = url[url.index(after: colon)...]
+        switch scheme {
+        case "file":
+            guard rest.hasPrefix("///"), let path = Self.percentDecoded(rest.dropFirst(2)), path.utf8.count > 1,
+                !path.utf8.contains(0)
+            else {
+                throw RepositoryError(
+                    .invalidLocation, "the repository '\(url)' does not name an absolute folder",
+                    hint: "a folder is written file:///its/absolute/path")
+            }
+            kind = .filesystem(path: path)
+        case "s3", "azblob", "gs", "kopia+https":
+            throw RepositoryError(
+                .unsupportedLocation, "repositories at \(scheme):// are not in this version",
+                hint: "use a folder: file:///its/absolute/path")
+        default:
+            throw RepositoryError(
+                .invalidLocation, "the repository has the unknown scheme '\(scheme)'",
+                hint: "known: file:///its/absolute/path")
+        }
+    }
+
+    /// Without secrets.
+    public var description: String {
+        switch kind {
+        case .filesystem(let path): return "file://\(path)"
+        }
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+/// Who works with the repository: the `user@host` of new snapshots and sessions.
+public struct RepositoryIdentity: Sendable, Hashable, CustomStringConvertible {
+    public let userName: String
+    public let host: String
+
+    public init(userName: String, host: String) {
+        self.userName = userName
+        self.host = host
+    }
+
+    public var description: String { "\(userName)@\(host)" }
+
+    /// The source of this identity's snapshots of `path`.
+    public func source(path: String) -> SnapshotSource {
+        SnapshotSource(host: host, userName: userName, path: path)
+    }
+}
+
+public enum RepositoryAccess: Sendable, Hashable {
+    /// Writes nothing at all to the storage.
+    case readOnly
+    case readWrite
+}

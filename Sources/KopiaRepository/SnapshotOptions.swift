@@ -1,0 +1,41 @@
+public import GoFormats
+public import KopiaObject
+public import KopiaSnapshot
+
+/// What a new snapshot is called and how its files are stored.
+public struct SnapshotOptions: Sendable {
+    /// At most 1024 characters.
+    public var description = ""
+    /// Without the prefix `tag:`.
+    public var tags: [String: String] = [:]
+    /// Retention never removes a pinned snapshot.
+    public var pins: [String] = []
+    /// Nil: the path of the source, as kopia names the root of a stream.
+    public var rootName: String?
+    public var rootMode = FileMode.everything
+    /// Nil: the odd time that kopia gives the virtual root of a stream.
+    public var rootModified: Timestamp?
+    /// kopia's name of a compressor (`zstd-fastest`, `none`); nil asks the policies.
+    public var compression: String?
+    /// Nil asks the policies, then the repository. Sizes that kopia has no name for are fine: it reads every cut.
+    public var splitter: Splitter?
+    /// Afterwards the policy of the source says that its snapshots are made by hand, as `kopia snapshot create
+    /// --stdin-file` and kando leave it.
+    public var marksSourceManual = true
+    /// How often a stream that is still running is protected by an incomplete snapshot against maintenance, which
+    /// removes what nothing refers to; nil never.
+    public var checkpointInterval: Duration? = .seconds(45 * 60)
+
+    public init() {}
+}
+
+/// A published snapshot and what it took.
+public struct WrittenSnapshot: Sendable, Hashable {
+    public let snapshot: Snapshot
+    /// Bytes of all files.
+    public let logicalBytes: Int64
+    /// Bytes of files and metadata that the repository had already.
+    public let deduplicatedBytes: Int64
+    /// Bytes that were added to the storage.
+    public let uploadedBytes: Int64
+}

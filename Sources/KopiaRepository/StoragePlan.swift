@@ -1,0 +1,74 @@
+import GoFormats
+import KopiaContent
+import KopiaObject
+import KopiaSnapshot
+
+/// How the files of one snapshot are cut and compressed: the options where they say so, else the policies, else the
+/// repository.
+struct StoragePlan: Sendable {
+    let contents: any ContentStore
+    let policy: EffectivePolicy
+    /// Overrides the policy for all files.
+    let compression: UInt32?
+    let metadataCompression: UInt32
+    let splitter: Splitter?
+    let chunksInFlight: Int
+    let checkpointInterval: Duration?
+    /// Publishes an incomplete snapshot with a part of one file.
+    let checkpoint: @Sendable (SnapshotWriter, [String], WrittenObject) async throws -> Void
+
+    func writer(forFileNamed name: String) throws -> ObjectWriter {
+        let compression = try compression ?? Self.headerID(policy.compressor(forFileNamed: name, size: nil))
+        return try ObjectWriter(
+            contents: contents, splitter: splitter, compression: compression,
+            metadataCompression: metadataCompression, chunksInFlight: chunksInFlight)
+    }
+
+    /// For symlinks.
+    func metadataWriter() throws -> ObjectWriter {
+        try ObjectWriter(
+            contents: contents, compression: metadataCompression, metadataCompression: metadataCompression,
+            chunksInFlight: 1)
+    }
+
+    /// - Throws: `RepositoryError.Code.invalidArgument` for a name that is not kopia's.
+    static func headerID(_ name: String) throws(RepositoryError) -> UInt32 {
+        switch name {
+        case "", "none": return 0
+        case "zstd-fastest": return 0x1101
+        default: throw RepositoryError(.invalidArgument, "'\(name)' is not the name of a compressor")
+        }
+    }
+
+    static func splitter(named name: String) throws(RepositoryError) -> Splitter {
+        guard let splitter = Splitter(name: name) else {
+            throw RepositoryError(
+                .invalidArgument, "'\(name)' is not the name of a splitter", hint: "for example DYNAMIC-4M-BUZHASH")
+        }
+        return splitter
+    }
+}
+
+extension Repository {
+    func storagePlan(
+        for source: SnapshotSource, options: SnapshotOptions, startTime: Timestamp
+    ) async throws -> StoragePlan {
+        let policy = try await PolicyStore(manifests: manifests).effective(for: source)
+        return StoragePlan(
+            contents: contents, policy: policy,
+            compression: try options.compression.map { name throws(RepositoryError) in
+                try StoragePlan.headerID(name)
+            },
+            metadataCompression: try StoragePlan.headerID(policy.metadataCompressor.value),
+            splitter: try options.splitter
+                ?? policy.splitter.map { setting throws(RepositoryError) in
+                    try StoragePlan.splitter(named: setting.value)
+                },
+            chunksInFlight: parallelism + 1,
+            checkpointInterval: options.checkpointInterval,
+            checkpoint: { [self] writer, path, part in
+                try await publishCheckpoint(
+                    of: source, writer: writer, path: path, part: part, startTime: startTime)
+            })
+    }
+}
