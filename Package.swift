@@ -75,7 +75,7 @@ let package = Package(
         /// Contents, packs, pack indexes, index blobs, epochs, sessions.
         .target(name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         /// Splitters, object IDs, indirect objects, object reader and writer.
-        .target(name: "KopiaObject", dependencies: ["KopiaContent", "GoFormats"]),
+        .target(name: "KopiaObject", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
         /// Labelled JSON manifests.
         .target(name: "KopiaManifest", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
         /// Snapshot manifests, sources, directory entries, policies.

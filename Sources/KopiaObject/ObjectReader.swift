@@ -143,11 +143,13 @@ public struct ObjectReader: Sendable {
         _ piece: ObjectID, expectedLength: Int?, in contents: any ContentStore
     ) async throws -> [UInt8] {
         let stored = try await contents.read(piece.content)
-        let bytes = piece.isCompressed ? try ObjectCompression.decompress(stored, of: piece) : stored
-        if let expectedLength, bytes.count != expectedLength {
-            throw wrongLength(of: piece, bytes.count, expected: expectedLength)
+        if piece.isCompressed {
+            return try ObjectCompression.decompress(stored, of: piece, expectedLength: expectedLength)
         }
-        return bytes
+        if let expectedLength, stored.count != expectedLength {
+            throw wrongLength(of: piece, stored.count, expected: expectedLength)
+        }
+        return stored
     }
 
     private static func wrongLength(of piece: ObjectID, _ length: Int, expected: Int) -> ObjectError {

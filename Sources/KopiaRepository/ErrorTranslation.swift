@@ -1,5 +1,6 @@
 import KopiaBlob
 import KopiaContent
+import KopiaFormat
 import KopiaManifest
 import KopiaObject
 import KopiaSnapshot
@@ -13,6 +14,11 @@ extension RepositoryError {
             return RepositoryError(.storage, error.message, hint: error.hint, isTransient: error.isTransient)
         case let error as ContentError:
             return RepositoryError(code(of: error), error.message, hint: error.hint)
+        case let error as FormatError:
+            return RepositoryError(code(of: error), error.message, hint: error.hint)
+        case let error as ManifestError:
+            return RepositoryError(
+                error.code == .invalid ? .invalidArgument : .damaged, error.message, hint: error.hint)
         case let error as ObjectError:
             let code: Code = error.code == .unsupported ? .unsupportedFormat : .damaged
             return RepositoryError(code, error.message, hint: error.hint)
@@ -21,6 +27,18 @@ extension RepositoryError {
                 error.code == .invalid ? .invalidArgument : .damaged, error.message, hint: error.hint)
         default:
             return error
+        }
+    }
+
+    private static func code(of error: FormatError) -> Code {
+        switch error.code {
+        case .notInitialized: return .notInitialized
+        case .alreadyInitialized: return .alreadyExists
+        case .wrongPassword: return .wrongPassword
+        case .unsupported, .requiredFeature: return .unsupportedFormat
+        case .upgradeInProgress: return .upgradeInProgress
+        case .invalidParameter: return .invalidArgument
+        default: return .damaged
         }
     }
 

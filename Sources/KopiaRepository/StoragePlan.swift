@@ -1,5 +1,6 @@
 import GoFormats
 import KopiaContent
+import KopiaFormat
 import KopiaObject
 import KopiaSnapshot
 
@@ -33,11 +34,12 @@ struct StoragePlan: Sendable {
 
     /// - Throws: `RepositoryError.Code.invalidArgument` for a name that is not kopia's.
     static func headerID(_ name: String) throws(RepositoryError) -> UInt32 {
-        switch name {
-        case "", "none": return 0
-        case "zstd-fastest": return 0x1101
-        default: throw RepositoryError(.invalidArgument, "'\(name)' is not the name of a compressor")
+        guard let headerID = Compression.headerID(named: name) else {
+            throw RepositoryError(
+                .invalidArgument, "'\(name)' is not the name of a compressor",
+                hint: "for example zstd-fastest, zstd, gzip or none")
         }
+        return headerID
     }
 
     static func splitter(named name: String) throws(RepositoryError) -> Splitter {
