@@ -47,10 +47,12 @@ public struct Diagnostic: Sendable, Hashable {
     public var context: String?
     /// What to do about it.
     public var hint: String?
+    /// True when the text at `range` may be a secret: it is never shown, only its place.
+    public var isSensitive: Bool
 
     public init(
         _ severity: Severity = .error, rule: String, _ message: String, at range: SourceRange? = nil,
-        context: String? = nil, hint: String? = nil
+        context: String? = nil, hint: String? = nil, isSensitive: Bool = false
     ) {
         self.severity = severity
         self.rule = rule
@@ -58,5 +60,6 @@ public struct Diagnostic: Sendable, Hashable {
         self.range = range
         self.context = context
         self.hint = hint
+        self.isSensitive = isSensitive
     }
 }
