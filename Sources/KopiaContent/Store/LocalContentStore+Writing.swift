@@ -1,0 +1,226 @@
+import GoFormats
+import KopiaBlob
+import KopiaFormat
+import Synchronization
+
+/// Writing contents into packs and packs into the storage.
+extension LocalContentStore {
+    @concurrent public func write(
+        _ plaintext: [UInt8], prefix: UInt8, compression: UInt32
+    ) async throws -> ContentID {
+        try requireWritable()
+        guard plaintext.count < 1 << 28 - 64 else {
+            throw ContentError(
+                .unsupported,
+                "a content of \(plaintext.count) bytes is too long: the limit is 2^28 bytes with its encryption")
+        }
+        let format = try await prepareToWrite()
+        let id = ContentID(prefix: prefix, hash: try crypto.hash(plaintext))
+        let known = state.withLock { state -> IndexEntry? in
+            state.statistics.bytesWritten += Int64(plaintext.count)
+            let known = state.entry(id)
+            if let known, !known.isDeleted { state.statistics.bytesDeduplicated += Int64(plaintext.count) }
+            return known
+        }
+        if let known, !known.isDeleted { return id }
+        try await store(plaintext, id, format, compression: compression, replacing: known)
+        return id
+    }
+
+    /// Appends a content again that is there already.
+    func rewrite(_ plaintext: [UInt8], replacing entry: IndexEntry) async throws {
+        let format = try await prepareToWrite()
+        try await store(plaintext, entry.id, format, compression: entry.compression, replacing: entry)
+    }
+
+    /// Compresses, encrypts and appends a content to the open pack of its kind.
+    ///
+    /// - Parameter replacing: the entry that is there, deleted, or to be moved; its timestamp is passed.
+    private func store(
+        _ plaintext: [UInt8], _ id: ContentID, _ format: RepositoryFormat, compression: UInt32, replacing: IndexEntry?
+    ) async throws {
+        let wish = format.parameters.indexVersion >= 2 ? compression : 0
+        let compressed = try crypto.compress(plaintext, headerID: wish)
+        let encrypted = try crypto.encrypt(compressed.bytes, iv: EncryptionIV(hash: id.hash))
+        let replica = try format.packReplicaFrame()
+        let full = try state.withLock { state -> BlobID? in
+            if let current = state.entry(id), current != replacing, !current.isDeleted {
+                state.statistics.bytesDeduplicated += Int64(plaintext.count)
+                return nil
+            }
+            let kind = PackKind(prefix: id.prefix)
+            var pack = try state.filling.removeValue(forKey: kind) ?? newPack(kind, replica, &state)
+            let entry = pack.append(
+                encrypted,
+                IndexEntry(
+                    id: id, pack: pack.id, packOffset: 0, packedLength: 0, originalLength: UInt32(plaintext.count),
+                    timestampSeconds: max(environment.now().seconds, (replacing?.timestampSeconds ?? -1) + 1, 0),
+                    formatVersion: UInt8(truncatingIfNeeded: format.parameters.version),
+                    compression: compressed.headerID))
+            state.pendingEntries[id] = entry
+            if state.indexFlushedAt == nil { state.indexFlushedAt = environment.uptime() }
+            guard pack.length >= format.parameters.maxPackSize else {
+                state.filling[kind] = pack
+                return nil
+            }
+            state.full[pack.id] = .unfinished(pack)
+            return pack.id
+        }
+        if let full { startUpload(full) }
+    }
+
+    private func newPack(_ kind: PackKind, _ replica: [UInt8], _ state: inout StoreState) throws -> PackBuilder {
+        let session = state.session ?? WriteSession(random: environment.randomBytes(8), now: environment.now())
+        state.session = session
+        state.sessions[session.id] = session
+        let name = "\(kind.rawValue)\(hexadecimal(environment.randomBytes(16)))-\(session.id)"
+        guard let id = BlobID(name) else { preconditionFailure("hex digits and a session ID make a blob ID") }
+        return PackBuilder(id: id, replica: replica, randomBytes: environment.randomBytes)
+    }
+
+    // MARK: Before each write
+
+    /// Failed packs first, then room for another, a format and indexes that are not too old, and an index flush if due.
+    private func prepareToWrite() async throws -> RepositoryFormat {
+        let format = try await checkedFormat()
+        try await waitForRoom()
+        let now = environment.uptime()
+        let (isRefreshDue, isFlushDue) = state.withLock { state -> (Bool, Bool) in
+            let isRefreshDue = state.refreshedAt.map { now - $0 >= Self.indexRefreshInterval } ?? true
+            let isFlushDue =
+                state.indexFlushedAt.map { now - $0 >= Self.indexFlushInterval } ?? false
+                || state.unpublished.entryCount >= Self.unpublishedEntriesMax
+            // Claimed here so that of many tasks one does it.
+            if isFlushDue { state.indexFlushedAt = now }
+            return (isRefreshDue, isFlushDue)
+        }
+        if isRefreshDue { try await refresh(olderThan: Self.indexRefreshInterval) }
+        if isFlushDue { try await flush() }
+        return format
+    }
+
+    /// Returns once fewer than `packsInFlightMax` packs wait for the storage.
+    private func waitForRoom() async throws {
+        while true {
+            try Task.checkCancellation()
+            try await retryFailedPacks()
+            let limit = options.packsInFlightMax
+            if state.withLock({ $0.full.count < limit }) { return }
+            await waitForUpload { $0.full.count >= limit && $0.failed.isEmpty }
+        }
+    }
+
+    /// Suspends until an upload ends, the state no longer asks for it, or the task is cancelled.
+    private func waitForUpload(while isNeeded: @Sendable (StoreState) -> Bool) async {
+        let number = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mustWait = state.withLock { state in
+                    guard !Task.isCancelled, isNeeded(state) else { return false }
+                    state.waiters[number] = continuation
+                    return true
+                }
+                if !mustWait { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
+        }
+    }
+
+    /// Returns once none of these packs is being uploaded; whether they are durable then is not said.
+    ///
+    /// - Throws: `CancellationError` as soon as the task is cancelled; the uploads go on.
+    func waitForUploads(_ packs: Set<BlobID>) async throws {
+        while true {
+            try Task.checkCancellation()
+            if state.withLock({ packs.isDisjoint(with: $0.uploads.keys) }) { return }
+            await waitForUpload { !packs.isDisjoint(with: $0.uploads.keys) }
+        }
+    }
+
+    // MARK: Uploads
+
+    /// Owned by the store: `flush` and `close` await it.
+    func startUpload(_ id: BlobID) {
+        state.withLock { state in
+            state.uploads[id] = Task { await self.upload(id) }
+        }
+    }
+
+    private func upload(_ id: BlobID) async {
+        var failure: (any Error)?
+        do { try await put(id) } catch { failure = error }
+        let waiters = state.withLock { state in
+            if let failure { state.failed[id] = failure } else { state.packIsDurable(id) }
+            state.uploads[id] = nil
+            defer { state.waiters = [:] }
+            return Array(state.waiters.values)
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Puts the session marker if there is none, then the pack.
+    @concurrent private func put(_ id: BlobID) async throws {
+        let format = try await checkedFormat()
+        guard let bytes = try finish(id, format) else { return }
+        if let session = Self.sessionID(of: id) { try await ensureMarker(session) }
+        try await put(id, bytes, format)
+    }
+
+    /// The bytes of a full pack. They are kept, so that a retry puts the same bytes under the same name.
+    private func finish(_ id: BlobID, _ format: RepositoryFormat) throws -> [UInt8]? {
+        guard let pack = state.withLock({ $0.full[id] }) else { return nil }
+        guard case .unfinished(let builder) = pack else {
+            if case .finished(let bytes, _) = pack { return bytes }
+            return nil
+        }
+        let version: PackIndex.Version = format.parameters.indexVersion >= 2 ? .v2 : .v1
+        let bytes = try builder.finish(version, randomBytes: environment.randomBytes) { localIndex in
+            let hash = try crypto.hash(localIndex)
+            return (hash, try crypto.encrypt(localIndex, iv: EncryptionIV(hash)))
+        }
+        state.withLock { $0.full[id] = .finished(bytes, builder.entries) }
+        return bytes
+    }
+
+    func put(_ id: BlobID, _ bytes: [UInt8], _ format: RepositoryFormat) async throws {
+        try await storage.put(id, bytes, retention: BlobRetention.covers(id) ? format.retention : nil)
+        state.withLock { $0.statistics.bytesUploaded += Int64(bytes.count) }
+    }
+
+    /// Tries packs again whose upload failed: the same bytes under the same name.
+    ///
+    /// - Throws: what the storage says this time.
+    func retryFailedPacks() async throws {
+        let failed = state.withLock { state in
+            defer { state.failed = [:] }
+            return Set(state.failed.keys)
+        }
+        if failed.isEmpty { return }
+        for id in failed { startUpload(id) }
+        try await waitForUploads(failed)
+        let failure = state.withLock { $0.failed.first { failed.contains($0.key) }?.value }
+        if let failure { throw failure }
+    }
+
+    // MARK: Session markers
+
+    static func sessionID(of pack: BlobID) -> String? {
+        pack.description.split(separator: "-").dropFirst().first { $0.hasPrefix("s") }.map(String.init)
+    }
+
+    /// The marker is durable before the first pack of its session.
+    private func ensureMarker(_ sessionID: String) async throws {
+        try await markerGate.withPermit {
+            let session = state.withLock { state in state.markers[sessionID] == nil ? state.sessions[sessionID] : nil }
+            guard let session else { return }
+            let marker = session.marker(username: options.username, hostname: options.hostname)
+            let sealed = try crypto.sealBlob(prefix: "s", suffix: sessionID, plaintext: marker)
+            try await put(sealed.id, sealed.bytes, format)
+            state.withLock { $0.markers[sessionID] = sealed.id }
+        }
+    }
+}

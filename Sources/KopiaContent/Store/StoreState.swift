@@ -1,0 +1,131 @@
+import GoFormats
+import KopiaBlob
+
+/// Everything of a `LocalContentStore` that changes, guarded by one lock that is held for look-ups and bookkeeping only:
+/// never while hashing, compressing, encrypting, copying contents or waiting for the storage.
+///
+/// Where an entry lives: `pendingEntries` from the write until its pack is durable, then `unpublished`, during a flush
+/// `publishing`, and `committed` once an index blob has it.
+struct StoreState: Sendable {
+    /// What the index blobs say.
+    var committed: MergedIndex
+    var loadedIndexBlobs: Set<BlobID> = []
+    /// Index blobs that could not be read, where the options allow to go on without them.
+    var damagedIndexes: [ContentError] = []
+    var deletionWatermark: Int64 = 0
+    /// On the monotonic clock; nil before the first load.
+    var refreshedAt: Duration?
+
+    var session: WriteSession?
+    /// Sessions that are not committed, by ID.
+    var sessions: [String: WriteSession] = [:]
+    /// Their marker blobs that are in the storage, by session ID.
+    var markers: [String: BlobID] = [:]
+
+    /// The packs being filled, by `p` and `q`.
+    var filling: [PackKind: PackBuilder] = [:]
+    /// Full packs that are not durable yet.
+    var full: [BlobID: FullPack] = [:]
+    var uploads: [BlobID: Task<Void, Never>] = [:]
+    /// Packs of `full` whose upload failed, with why.
+    var failed: [BlobID: any Error] = [:]
+    var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    var nextWaiter: UInt64 = 0
+
+    var pendingEntries: [ContentID: IndexEntry] = [:]
+    var unpublished: MergedIndex
+    var publishing: MergedIndex?
+    /// When the last index was written, or the first content since the opening.
+    var indexFlushedAt: Duration?
+
+    var writeEpoch: EpochIndexWrite.Listing?
+    var statistics = ContentStatistics()
+
+    init(hashLength: Int) {
+        committed = MergedIndex(hashLength: hashLength)
+        unpublished = MergedIndex(hashLength: hashLength)
+    }
+
+    /// The winning entry, hidden by the watermark or not.
+    func entry(_ id: ContentID) -> IndexEntry? {
+        var best = pendingEntries[id]
+        for found in [unpublished.entry(id), publishing?.entry(id), committed.entry(id)] {
+            guard let found else { continue }
+            if let known = best, !found.supersedes(known) { continue }
+            best = found
+        }
+        return best
+    }
+
+    /// The winning entry unless the watermark hides it.
+    func visibleEntry(_ id: ContentID) -> IndexEntry? {
+        entry(id).flatMap { $0.isHidden(byWatermark: deletionWatermark) ? nil : $0 }
+    }
+
+    /// The bytes of a content whose pack is not durable yet.
+    func pendingBytes(_ entry: IndexEntry) -> PendingBytes? {
+        if let pack = full[entry.pack] { return PendingBytes(pack: pack, entry: entry) }
+        for pack in filling.values where pack.id == entry.pack {
+            return pack.encrypted(at: entry.packOffset).map { .encrypted($0) }
+        }
+        return nil
+    }
+
+    /// Moves the entries of a pack that is durable now.
+    mutating func packIsDurable(_ id: BlobID) {
+        guard let pack = full.removeValue(forKey: id) else { return }
+        let entries = pack.entries
+        unpublished.add(entries)
+        for entry in entries where pendingEntries[entry.id] == entry { pendingEntries[entry.id] = nil }
+        failed[id] = nil
+    }
+}
+
+/// Which packs a content goes to.
+enum PackKind: String, Sendable, Hashable {
+    /// File data.
+    case data = "p"
+    /// Directories, manifests, indirect objects.
+    case metadata = "q"
+
+    init(prefix: UInt8) { self = prefix == 0 ? .data : .metadata }
+}
+
+/// A pack that takes no more contents.
+enum FullPack: Sendable {
+    case unfinished(PackBuilder)
+    /// The bytes of the blob: a retry puts the very same ones.
+    case finished([UInt8], [IndexEntry])
+
+    var entries: [IndexEntry] {
+        switch self {
+        case .unfinished(let builder): builder.entries
+        case .finished(_, let entries): entries
+        }
+    }
+}
+
+/// Bytes of a content that is still in memory.
+enum PendingBytes: Sendable {
+    case encrypted([UInt8])
+    case inside([UInt8], Range<Int>)
+
+    init?(pack: FullPack, entry: IndexEntry) {
+        switch pack {
+        case .unfinished(let builder):
+            guard let bytes = builder.encrypted(at: entry.packOffset) else { return nil }
+            self = .encrypted(bytes)
+        case .finished(let bytes, _):
+            let end = Int(entry.packOffset) + Int(entry.packedLength)
+            guard end <= bytes.count else { return nil }
+            self = .inside(bytes, Int(entry.packOffset)..<end)
+        }
+    }
+
+    var bytes: [UInt8] {
+        switch self {
+        case .encrypted(let bytes): bytes
+        case .inside(let bytes, let range): Array(bytes[range])
+        }
+    }
+}
