@@ -1,0 +1,157 @@
+import ProcessIO
+
+/// Everything about a database that must be known before its dump starts, held together by one exported snapshot.
+public struct DumpSession: Sendable {
+    public let source: SourceFacts
+    public let database: DatabaseProperties
+    public let extensions: [DatabaseExtension]
+    public let roles: RoleClosure
+    /// For `pg_dump --snapshot`: the dump sees what the facts describe.
+    public let snapshot: String
+
+    /// Connects, opens a transaction and reads the facts; the transaction stays open for the time of `body`.
+    ///
+    /// - Throws: `PostgresError`; what `body` throws; `CancellationError`.
+    public static func with<Value: Sendable>(
+        _ settings: PostgresSettings, body: (DumpSession) async throws -> Value
+    ) async throws -> Value {
+        try await PostgresClient.with(settings) { client in
+            // Limits meant for applications would end a long dump.
+            try await client.query(
+                "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+            if client.serverMajor >= 17 { try await client.query("SET transaction_timeout = 0") }
+            try await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            let snapshot = try await client.query("SELECT pg_catalog.pg_export_snapshot() AS snapshot").single()
+            let session = DumpSession(
+                source: try await SourceFacts.read(from: client),
+                database: try await DatabaseProperties.read(from: client),
+                extensions: try await DatabaseExtension.all(in: client),
+                roles: try await RoleClosure.read(from: client), snapshot: try snapshot.required("snapshot"))
+            return try await body(session)
+        }
+    }
+}
+
+/// How to run pg_dump.
+public struct DumpOptions: Sendable {
+    public var program: PostgresProgram
+    public var settings: PostgresSettings
+    /// From `DumpSession`.
+    public var snapshot: String?
+    /// How long to wait for table locks before giving up, so that we never queue behind DDL and block others.
+    public var lockWaitSeconds: Int
+    /// The child's environment before the connection variables.
+    public var environment: [String: String]
+
+    public init(
+        program: PostgresProgram, settings: PostgresSettings, snapshot: String?, lockWaitSeconds: Int = 120,
+        environment: [String: String]
+    ) {
+        self.program = program
+        self.settings = settings
+        self.snapshot = snapshot
+        self.lockWaitSeconds = lockWaitSeconds
+        self.environment = environment
+    }
+
+    /// Plain SQL: what stock psql restores and what deduplicates. Subscriptions would start replicating on the tenant
+    /// that restores them. The password is in the environment.
+    public var arguments: [String] {
+        var arguments = [
+            "--format=plain", "--no-password", "--no-subscriptions", "--quote-all-identifiers",
+            "--lock-wait-timeout=\(lockWaitSeconds)s",
+        ]
+        if let snapshot { arguments.append("--snapshot=\(snapshot)") }
+        return arguments
+    }
+
+    var command: ChildCommand {
+        var environment = settings.childEnvironment(base: environment)
+        environment["PGAPPNAME"] = settings["application_name"] ?? "pod-runner"
+        return ChildCommand(program.path, arguments, environment: environment)
+    }
+}
+
+/// The bytes of a running pg_dump. `read()` returns nil only after pg_dump has exited with 0, so whoever reads to the
+/// end has the whole dump.
+public struct DumpStream: Sendable {
+    let output: ChildOutput
+    let program: String
+    let place: String
+    let errors: ErrorText
+
+    /// - Throws: `PostgresError.Code.dump` or `.conflictWithRecovery` when pg_dump failed; `CancellationError`.
+    public func read() async throws -> [UInt8]? {
+        if let chunk = try await output.read() { return chunk }
+        let exit = try await output.exit()
+        guard exit.isSuccess else {
+            throw Self.failure(exit, program: program, place: place, standardError: errors.text)
+        }
+        return nil
+    }
+
+    /// Ends pg_dump's whole process group.
+    public func terminate() { output.terminate() }
+
+    public var processIdentifier: Int32 { output.processIdentifier }
+
+    /// Runs pg_dump for the time of `body`.
+    ///
+    /// - Parameter standardError: pg_dump's messages, as they come.
+    /// - Throws: `PostgresError` when pg_dump cannot be run or fails, even when the body returned before the end; what
+    ///   the body throws; `CancellationError`.
+    public static func with<Value: Sendable>(
+        _ options: DumpOptions, standardError: @escaping @Sendable ([UInt8]) -> Void,
+        body: (DumpStream) async throws -> Value
+    ) async throws -> Value {
+        let errors = ErrorText()
+        let place = "\(options.settings)"
+        let result: ChildResult<Value>
+        do {
+            result = try await withChild(
+                options.command,
+                standardError: { chunk in
+                    errors.append(chunk)
+                    standardError(chunk)
+                }
+            ) { output in
+                try await body(DumpStream(output: output, program: options.program.path, place: place, errors: errors))
+            }
+        } catch let error as ChildError {
+            throw PostgresError(.missingProgram, "pg_dump cannot be run: \(error)")
+        }
+        guard result.exit.isSuccess else {
+            throw failure(
+                result.exit, program: options.program.path, place: place, standardError: result.standardErrorText)
+        }
+        return result.value
+    }
+
+    static func failure(
+        _ exit: ChildExit, program: String, place: String, standardError: String
+    ) -> PostgresError {
+        let last = standardError.split(separator: "\n").last.map(String.init)
+        let message = "pg_dump of \(place) \(exit)" + (last.map { ": \($0)" } ?? "") + "; no snapshot was made"
+        if standardError.contains("conflict with recovery") {
+            return PostgresError(
+                .conflictWithRecovery, message,
+                hint: "raise max_standby_streaming_delay or set hot_standby_feedback on the standby, then try again",
+                isTransient: true)
+        }
+        if case .signalled = exit {
+            return PostgresError(
+                .dump, message, hint: "something ended pg_dump (out of memory?); trying again may help",
+                isTransient: true)
+        }
+        let connectionWords = ["server closed the connection", "connection to server", "terminating connection"]
+        if connectionWords.contains(where: { standardError.contains($0) }) {
+            return PostgresError(
+                .dump, message, hint: "the connection to the server failed; trying again may help", isTransient: true)
+        }
+        if standardError.contains("permission denied") {
+            return PostgresError(
+                .dump, message, hint: "the dumping user must be able to read every object: GRANT pg_read_all_data")
+        }
+        return PostgresError(.dump, message)
+    }
+}

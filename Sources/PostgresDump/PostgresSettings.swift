@@ -1,0 +1,89 @@
+/// How to reach one database. Prints without the password.
+///
+/// Source: PostgreSQL documentation, libpq, "Environment Variables" and "Parameter Key Words".
+public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
+    /// libpq's key words and values, without `password`.
+    public private(set) var parameters: [String: String]
+    public var password: Secret?
+
+    /// The variables libpq reads and the key words they set.
+    static let keywords: [(variable: String, keyword: String)] = [
+        ("PGHOST", "host"), ("PGHOSTADDR", "hostaddr"), ("PGPORT", "port"), ("PGUSER", "user"),
+        ("PGDATABASE", "dbname"), ("PGPASSFILE", "passfile"), ("PGSERVICE", "service"), ("PGOPTIONS", "options"),
+        ("PGAPPNAME", "application_name"), ("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"),
+        ("PGSSLCERT", "sslcert"), ("PGSSLKEY", "sslkey"), ("PGSSLCRL", "sslcrl"), ("PGREQUIREPEER", "requirepeer"),
+        ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"), ("PGCHANNELBINDING", "channel_binding"),
+        ("PGGSSENCMODE", "gssencmode"), ("PGKRBSRVNAME", "krbsrvname"), ("PGCONNECT_TIMEOUT", "connect_timeout"),
+        ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ]
+
+    /// - Parameters:
+    ///   - environment: where the `PG…` variables are looked up; empty values count as not set, as with libpq.
+    ///   - overrides: key words that win over the environment; nil values do not.
+    /// - Throws: `PostgresError.Code.settings`.
+    public init(environment: [String: String], overrides: [String: String?] = [:]) throws(PostgresError) {
+        var parameters: [String: String] = [:]
+        for (variable, keyword) in Self.keywords {
+            if let value = environment[variable], !value.isEmpty { parameters[keyword] = value }
+        }
+        for (keyword, value) in overrides {
+            if let value { parameters[keyword] = value }
+        }
+        self.parameters = parameters
+        password = environment["PGPASSWORD"].flatMap { $0.isEmpty ? nil : Secret($0) }
+        if let port = parameters["port"] { try Self.check(number: port, 1...65535, named: "port (PGPORT)") }
+        if let timeout = parameters["connect_timeout"] {
+            try Self.check(number: timeout, 0...3600, named: "connection timeout (PGCONNECT_TIMEOUT)")
+        }
+        for value in parameters.values where value.utf8.contains(0) {
+            throw PostgresError(.settings, "a connection setting contains a NUL byte")
+        }
+    }
+
+    private static func check(
+        number: String, _ range: ClosedRange<Int>, named name: String
+    ) throws(PostgresError) {
+        guard let value = Int(number), range.contains(value) else {
+            throw PostgresError(
+                .settings, "the \(name) is \"\(number)\", not a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    public var database: String? { parameters["dbname"] }
+    public var user: String? { parameters["user"] }
+    public var host: String { parameters["host"] ?? parameters["hostaddr"] ?? "the local socket" }
+    public var port: String { parameters["port"] ?? "5432" }
+
+    public subscript(keyword: String) -> String? {
+        get { parameters[keyword] }
+        set { parameters[keyword] = newValue }
+    }
+
+    /// The same server and user with another database.
+    public func with(database: String) -> PostgresSettings {
+        var other = self
+        other.parameters["dbname"] = database
+        return other
+    }
+
+    /// `database "app1db" on ro.example:5432`, for messages.
+    public var description: String {
+        let place = host.hasPrefix("/") ? "\(host) port \(port)" : "\(host):\(port)"
+        return database.map { "database \"\($0)\" on \(place)" } ?? place
+    }
+
+    /// The `PG…` variables for PostgreSQL's own programs: the password goes this way and never on a command line.
+    ///
+    /// - Parameter base: where `PATH` and `HOME` come from.
+    public func childEnvironment(base: [String: String]) -> [String: String] {
+        var environment: [String: String] = [:]
+        for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "PGSERVICEFILE", "PGSYSCONFDIR", "USER", "LOGNAME"] {
+            environment[name] = base[name]
+        }
+        for (variable, keyword) in Self.keywords { environment[variable] = parameters[keyword] }
+        environment["PGPASSWORD"] = password?.revealed
+        // Messages are shown to people and looked through for their meaning.
+        environment["LC_ALL"] = "C"
+        return environment
+    }
+}

@@ -1,0 +1,130 @@
+import ProcessIO
+import Synchronization
+
+/// Runs a plain dump with psql.
+public struct RestoreOptions: Sendable {
+    public var program: PostgresProgram
+    public var settings: PostgresSettings
+    public var targetMajor: Int
+    /// Where `PATH` and `HOME` come from.
+    public var environment: [String: String]
+    /// Random text that no dump can know.
+    public var restrictKey: String
+
+    /// - Parameter restrictKey: letters and digits.
+    public init(
+        program: PostgresProgram, settings: PostgresSettings, targetMajor: Int, environment: [String: String],
+        restrictKey: String
+    ) {
+        self.program = program
+        self.settings = settings
+        self.targetMajor = targetMajor
+        self.environment = environment
+        self.restrictKey = restrictKey
+    }
+
+    /// No start file, stop at the first error, never ask, messages with the line of the dump.
+    public var arguments: [String] {
+        ["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", "--echo-errors", "--file=-"]
+    }
+
+    /// psql executes `\` commands of what it reads; only versions with `\restrict` can be told not to.
+    ///
+    /// Source: PostgreSQL release notes 13.22, 14.19, 15.14, 16.10, 17.6 (CVE-2025-8714).
+    public func checkProgram() throws(PostgresError) {
+        let firstFixed = [13: 22, 14: 19, 15: 14, 16: 10, 17: 6]
+        guard program.major < 18 else { return }
+        let minor = program.version.split(separator: ".").dropFirst().first.flatMap { Int($0) } ?? 0
+        if let fixed = firstFixed[program.major], minor >= fixed { return }
+        throw PostgresError(
+            .version, "psql \(program.version) (\(program.path)) cannot be kept from running commands inside a dump",
+            hint: "install psql 13.22, 14.19, 15.14, 16.10, 17.6, 18 or newer (CVE-2025-8714)")
+    }
+}
+
+/// What a finished restore says.
+public struct RestoreReport: Sendable {
+    /// Bytes of the dump.
+    public let bytes: Int64
+    /// Statements that were left out on purpose.
+    public let leftOut: [String]
+}
+
+extension RestoreOptions {
+    /// Feeds a dump to psql until its end.
+    ///
+    /// - Parameters:
+    ///   - next: the dump's next bytes, nil at the end; what it throws ends psql before psql can take the part for the
+    ///     whole.
+    ///   - standardError: psql's messages, as they come.
+    /// - Throws: `PostgresError.Code.restore` with psql's first error; what `next` throws; `CancellationError`.
+    public func run(
+        standardError: @escaping @Sendable ([UInt8]) -> Void, next: @escaping @Sendable () async throws -> [UInt8]?
+    ) async throws -> RestoreReport {
+        try checkProgram()
+        let report = Mutex(RestoreReport(bytes: 0, leftOut: []))
+        var environment = settings.childEnvironment(base: environment)
+        environment["PGAPPNAME"] = "pod-runner"
+        environment["PGCLIENTENCODING"] = "UTF8"
+        let command = ChildCommand(program.path, arguments, environment: environment)
+        let result: ChildResult<Void>
+        do {
+            result = try await withChild(
+                command, input: .producer { writer in try await feed(writer, next: next, report: report) },
+                standardError: standardError
+            ) { output in
+                // Results of SELECTs; nobody needs them, but psql must not wait.
+                while try await output.read() != nil {}
+            }
+        } catch let error as ChildError {
+            throw PostgresError(.missingProgram, "psql cannot be run: \(error)")
+        }
+        guard result.exit.isSuccess, result.tookAllInput else {
+            throw failure(result.exit, result.standardErrorText)
+        }
+        return report.withLock { $0 }
+    }
+
+    private func feed(
+        _ writer: ChildInputWriter, next: () async throws -> [UInt8]?, report: borrowing Mutex<RestoreReport>
+    ) async throws {
+        var filter = DumpFilter(targetMajor: targetMajor)
+        var bytes: Int64 = 0
+        try await writer.write(Array("\\restrict \(restrictKey)\n".utf8))
+        while let chunk = try await next() {
+            bytes += Int64(chunk.count)
+            try await writer.write(filter.filter(chunk))
+        }
+        try await writer.write(filter.finish())
+        guard filter.isComplete else {
+            throw PostgresError(
+                .restore, "the dump is incomplete: it has pg_dump's beginning but not its end (\(bytes) bytes)",
+                hint: "the program that made it died while dumping; restore another snapshot")
+        }
+        try await writer.write(Array("\n\\unrestrict \(restrictKey)\n".utf8))
+        let leftOut = filter.leftOut
+        report.withLock { $0 = RestoreReport(bytes: bytes, leftOut: leftOut) }
+    }
+
+    /// psql's own line comes one later, because of ours in front.
+    private func failure(_ exit: ChildExit, _ standardError: String) -> PostgresError {
+        let lines = standardError.split(separator: "\n")
+        guard let position = lines.firstIndex(where: { $0.contains("ERROR:") || $0.contains("FATAL:") }) else {
+            let last = lines.last.map { ": \($0)" } ?? ""
+            return PostgresError(.restore, "psql on \(settings) \(exit)\(last)")
+        }
+        var message = String(lines[position])
+        var place = ""
+        let parts = message.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+        if parts.count == 4, parts[0] == "psql", let line = Int(parts[2]) {
+            message = String(parts[3].drop { $0 == " " })
+            place = " at line \(line - 1) of the dump"
+        }
+        let rest = lines[(position + 1)...].prefix(6).map { line in
+            let parts = line.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+            return parts.count == 4 && parts[0] == "psql" ? String(parts[3].drop { $0 == " " }) : String(line)
+        }
+        let detail = rest.isEmpty ? "" : "\n" + rest.joined(separator: "\n")
+        return PostgresError(.restore, "restore into \(settings) failed\(place): \(message)\(detail)")
+    }
+}
