@@ -125,7 +125,8 @@ let package = Package(
             dependencies: [
                 "KopiaObject", "KopiaManifest", "KopiaSnapshot", "KopiaContent", "KopiaFormat", "KopiaBlob",
                 "TestSupport", "GoFormats",
-            ]),
+            ],
+            exclude: ["Fixtures"]),
         .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
         .testTarget(name: "PodRunnerTests", dependencies: ["PodRunner", "PostgresDump", "KopiaRepository", "GoFormats"]),
         .testTarget(

@@ -117,18 +117,14 @@ public final class MemoryContentStore: ContentStore {
         return ContentInfo(id: id, originalLength: length, packedLength: length, isDeleted: entry.isDeleted)
     }
 
-    /// Two FNV-1a sums of 64 bits: enough to tell test data apart.
+    /// The standard library's own hash twice: fast, and enough to tell test data apart within one run.
     private static func weakHash(_ bytes: [UInt8]) -> [UInt8] {
-        var first: UInt64 = 0xcbf2_9ce4_8422_2325
-        var second: UInt64 = 0x9e37_79b9_7f4a_7c15
-        bytes.withUnsafeBufferPointer { buffer in
-            var position = 0
-            while position < buffer.count {
-                first = (first ^ UInt64(buffer[position])) &* 0x100_0000_01b3
-                second = (second &+ UInt64(buffer[position])) &* 0x5851_f42d_4c95_7f2d
-                position &+= 1
-            }
+        (0..<2).flatMap { salt in
+            var hasher = Hasher()
+            hasher.combine(salt)
+            bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+            let word = UInt64(bitPattern: Int64(hasher.finalize()))
+            return (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
         }
-        return [first, second].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
     }
 }
