@@ -68,10 +68,11 @@ let package = Package(
         // Data plane, bottom up.
 
         /// Blob IDs, the `BlobStorage` protocol and the filesystem provider.
-        .target(name: "KopiaBlob", dependencies: ["BlockingIO", "GoFormats"]),
+        .target(name: "KopiaBlob", dependencies: ["BlockingIO", "GoFormats"], exclude: ["README.md"]),
         /// Hashing, encryption, compression, error correction, key derivation and `kopia.repository`.
         .target(
-            name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"]),
+            name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"],
+            exclude: ["README.md"]),
         /// Contents, packs, pack indexes, index blobs, epochs, sessions.
         .target(name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         /// Splitters, object IDs, indirect objects, object reader and writer.
@@ -101,7 +102,8 @@ let package = Package(
         // Tests. Tiers are targets: <Room>Tests are hermetic; Compatibility and Integration use other programs.
 
         .target(
-            name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats"], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "COpenSSL"],
+            path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
         .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
@@ -115,7 +117,9 @@ let package = Package(
             name: "KaraffeCommandsTests",
             dependencies: ["KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "GoFormats", "Diagnostics"]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
-        .testTarget(name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"]),
+        .testTarget(
+            name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "KopiaContentTests",
             dependencies: ["KopiaContent", "KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],

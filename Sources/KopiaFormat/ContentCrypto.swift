@@ -14,10 +14,13 @@ public struct ContentCrypto: Sendable {
     private let hasher: KeyedHash
     private let contentKeys: KeyedMAC
     private let cipher: AuthenticatedCipher
+    private let errorCorrection: ErrorCorrection?
 
+    /// - Parameter errorCorrectionOverheadPercent: 1 … 100; 0 for none.
     /// - Throws: `FormatError.Code.unsupported` when a key does not fit its function.
     public init(
-        hash: HashAlgorithm, encryption: EncryptionAlgorithm, secret: SecretBytes, masterKey: SecretBytes
+        hash: HashAlgorithm, encryption: EncryptionAlgorithm, secret: SecretBytes, masterKey: SecretBytes,
+        errorCorrectionOverheadPercent: Int = 0
     ) throws(FormatError) {
         hashAlgorithm = hash
         encryptionAlgorithm = encryption
@@ -26,6 +29,9 @@ public struct ContentCrypto: Sendable {
         let derived = try HKDF.derive(material: masterKey, salt: Array("encryption".utf8), info: "", length: 32)
         contentKeys = try KeyedMAC(.hmac, key: derived.bytes, digest: "SHA256")
         cipher = encryption.cipher
+        errorCorrection =
+            errorCorrectionOverheadPercent == 0
+            ? nil : try ErrorCorrection(overheadPercent: errorCorrectionOverheadPercent)
     }
 
     // MARK: Hashing
@@ -41,7 +47,10 @@ public struct ContentCrypto: Sendable {
     // MARK: Encryption
 
     /// How many bytes `encrypt` makes of so many.
-    public func encryptedLength(of count: Int) -> Int { count + AuthenticatedCipher.overhead }
+    public func encryptedLength(of count: Int) -> Int {
+        let sealed = count + AuthenticatedCipher.overhead
+        return errorCorrection?.encodedLength(of: sealed) ?? sealed
+    }
 
     public func encrypt(_ plaintext: [UInt8], iv: EncryptionIV) throws(FormatError) -> [UInt8] {
         var output: [UInt8] = []
@@ -62,7 +71,12 @@ public struct ContentCrypto: Sendable {
         _ plaintext: RawSpan, iv: EncryptionIV, nonce: [UInt8], appendingTo output: inout [UInt8]
     ) throws(FormatError) {
         let key = try contentKeys.code(iv.bytes)
-        try cipher.seal(plaintext, key: key, nonce: nonce, additionalData: iv.bytes, into: &output)
+        guard let errorCorrection else {
+            return try cipher.seal(plaintext, key: key, nonce: nonce, additionalData: iv.bytes, into: &output)
+        }
+        var sealed: [UInt8] = []
+        try cipher.seal(plaintext, key: key, nonce: nonce, additionalData: iv.bytes, into: &sealed)
+        try errorCorrection.encode(sealed.span.bytes, appendingTo: &output)
     }
 
     /// - Throws: `FormatError.Code.authenticationFailed` when the bytes were altered, cut, or belong to another IV.
@@ -72,7 +86,14 @@ public struct ContentCrypto: Sendable {
 
     public func decrypt(_ stored: RawSpan, iv: EncryptionIV) throws(FormatError) -> [UInt8] {
         let key = try contentKeys.code(iv.bytes)
-        guard let plaintext = try cipher.open(stored, key: key, additionalData: iv.bytes) else {
+        let plaintext: [UInt8]?
+        if let errorCorrection {
+            let sealed = try errorCorrection.decode(stored).bytes
+            plaintext = try cipher.open(sealed.span.bytes, key: key, additionalData: iv.bytes)
+        } else {
+            plaintext = try cipher.open(stored, key: key, additionalData: iv.bytes)
+        }
+        guard let plaintext else {
             throw FormatError(
                 .authenticationFailed,
                 "\(stored.byteCount) encrypted bytes did not authenticate: they were altered, cut short, or belong elsewhere"

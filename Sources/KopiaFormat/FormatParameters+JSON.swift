@@ -93,9 +93,13 @@ extension FormatParameters {
             throw FormatError(
                 .unsupported, "the repository has \(overhead) % of error correction; 1 to 100 are possible")
         }
+        let errorCorrection = try fields.string("ecc")
+        guard errorCorrection.isEmpty || errorCorrection == Self.reedSolomon else {
+            throw Self.unknown("error correction", errorCorrection, [Self.reedSolomon])
+        }
         let splitter = try fields.string("splitter")
         self.init(
-            hash: hash, encryption: encryption, errorCorrection: try fields.string("ecc"),
+            hash: hash, encryption: encryption, errorCorrection: errorCorrection,
             errorCorrectionOverheadPercent: Int(overhead), secret: SecretBytes(try fields.bytes("secret")),
             masterKey: SecretBytes(try fields.bytes("masterKey")), version: Int(version),
             maxPackSize: maxPackSize == 0 ? 20 << 20 : Int(maxPackSize),

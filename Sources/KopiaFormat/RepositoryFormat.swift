@@ -31,7 +31,9 @@ public struct RepositoryFormat: Sendable {
     public func makeCrypto() throws(FormatError) -> ContentCrypto {
         try ContentCrypto(
             hash: parameters.hash, encryption: parameters.encryption, secret: parameters.secret,
-            masterKey: parameters.masterKey)
+            masterKey: parameters.masterKey,
+            errorCorrectionOverheadPercent: parameters.errorCorrection.isEmpty
+                ? 0 : parameters.errorCorrectionOverheadPercent)
     }
 
     // MARK: Opening

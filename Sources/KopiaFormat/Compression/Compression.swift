@@ -33,9 +33,14 @@ public enum Compression {
         case 0x1101: Method(name: "zstd-fastest", family: .zstd, level: 1)
         case 0x1102: Method(name: "zstd-better-compression", family: .zstd, level: 7)
         case 0x1103: Method(name: "zstd-best-compression", family: .zstd, level: 11)
+        case 0x1200: Method(name: "s2-default", family: .s2, level: 0)
+        case 0x1201: Method(name: "s2-better", family: .s2, level: 1)
+        case 0x1202: Method(name: "s2-parallel-4", family: .s2, level: 0)
+        case 0x1203: Method(name: "s2-parallel-8", family: .s2, level: 0)
         case 0x1300: Method(name: "pgzip", family: .gzip, level: 6)
         case 0x1301: Method(name: "pgzip-best-speed", family: .gzip, level: 1)
         case 0x1302: Method(name: "pgzip-best-compression", family: .gzip, level: 9)
+        case 0x1400: Method(name: "lz4", family: .lz4, level: 0)
         case 0x1500: Method(name: "deflate-default", family: .deflate, level: 6)
         case 0x1501: Method(name: "deflate-best-speed", family: .deflate, level: 1)
         case 0x1502: Method(name: "deflate-best-compression", family: .deflate, level: 9)
@@ -44,7 +49,8 @@ public enum Compression {
     }
 
     private static let knownIDs: [UInt32] = [
-        0x1000, 0x1001, 0x1002, 0x1100, 0x1101, 0x1102, 0x1103, 0x1300, 0x1301, 0x1302, 0x1500, 0x1501, 0x1502,
+        0x1000, 0x1001, 0x1002, 0x1100, 0x1101, 0x1102, 0x1103, 0x1200, 0x1201, 0x1202, 0x1203, 0x1300, 0x1301,
+        0x1302, 0x1400, 0x1500, 0x1501, 0x1502,
     ]
 
     /// The name policies use, for example `zstd-fastest` for 0x1101. Nil for unknown IDs.
@@ -78,7 +84,9 @@ public enum Compression {
             case .deflate:
                 try Zlib.compress(
                     plaintext, level: method.level, format: .raw, header: header(headerID), lengthMax: roomMax)
-            case .s2, .lz4: nil
+            case .s2:
+                S2Encoder.compress(plaintext, isBetter: method.level > 0, header: header(headerID), lengthMax: roomMax)
+            case .lz4: nil
             }
         guard let stream else { return (plaintext, 0) }
         return (stream, headerID)
@@ -119,7 +127,8 @@ public enum Compression {
             case .zstd: plaintext = try Zstandard.decompress(stream, lengthMax: limit)
             case .gzip: plaintext = try Zlib.decompress(stream, format: .gzip, lengthMax: limit)
             case .deflate: plaintext = try Zlib.decompress(stream, format: .raw, lengthMax: limit)
-            case .s2, .lz4: throw StreamError("not available")
+            case .s2: plaintext = try S2Decoder.decompress(stream, lengthMax: limit)
+            case .lz4: plaintext = try LZ4Decoder.decompress(stream, lengthMax: limit)
             }
         } catch {
             throw FormatError(

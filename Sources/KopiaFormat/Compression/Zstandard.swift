@@ -1,13 +1,12 @@
 internal import CZstd
 internal import Synchronization
 
-/// zstd through libzstd: frames without dictionary, window at most 8 MiB.
+/// zstd through libzstd: frames without dictionary. Up to level 19 libzstd's window is at most 8 MiB, which every decoder
+/// accepts; kopia's names map to levels far below.
 ///
 /// Concurrency and memory: contexts are reused; at most 8 idle ones of each kind are kept (about 1 MiB each at level 1,
 /// 10 MiB at level 7).
 enum Zstandard {
-    private static let windowLogMax: Int32 = 23
-
     /// `header ‖ frame`, or nil when that would be longer than `lengthMax`.
     static func compress(
         _ plaintext: [UInt8], level: Int32, header: [UInt8], lengthMax: Int
@@ -19,9 +18,6 @@ enum Zstandard {
         defer { compressors.give(context) }
         _ = ZSTD_CCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
         _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_compressionLevel, level)
-        if plaintext.count > 1 << windowLogMax {
-            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_windowLog, windowLogMax)
-        }
         var code = 0
         let output = [UInt8](unsafeUninitializedCapacity: lengthMax) { buffer, filled in
             guard let base = buffer.baseAddress else { return }

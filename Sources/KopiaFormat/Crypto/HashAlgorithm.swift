@@ -37,6 +37,9 @@ public enum HashAlgorithm: String, Sendable, Hashable, CaseIterable {
 struct KeyedHash: Sendable {
     private enum Engine: Sendable {
         case mac(KeyedMAC)
+        case blake2bUnkeyed
+        case blake2sUnkeyed
+        case blake3(Blake3)
     }
 
     let algorithm: HashAlgorithm
@@ -50,18 +53,36 @@ struct KeyedHash: Sendable {
     init(_ algorithm: HashAlgorithm, key: SecretBytes) throws(FormatError) {
         self.algorithm = algorithm
         let bytes = key.bytes
+        let isBlake2b = algorithm == .blake2b256 || algorithm == .blake2b256Truncated128
+        let keyLengthMax =
+            switch algorithm {
+            case .blake2b256, .blake2b256Truncated128: 64
+            case .blake2s256, .blake2s128: 32
+            default: Int.max
+            }
+        guard bytes.count <= keyLengthMax else {
+            throw FormatError(
+                .unsupported,
+                "hash \(algorithm.rawValue) takes a key of at most \(keyLengthMax) bytes, not \(bytes.count)")
+        }
         switch algorithm {
-        case .blake2b256, .blake2b256Truncated128:
-            engine = .mac(try KeyedMAC(Self.blake2b, key: bytes, size: 32))
-        case .blake2s256: engine = .mac(try KeyedMAC(Self.blake2s, key: bytes, size: 32))
-        case .blake2s128: engine = .mac(try KeyedMAC(Self.blake2s, key: bytes, size: 16))
+        case .blake2b256, .blake2b256Truncated128, .blake2s256:
+            if bytes.isEmpty {
+                engine = isBlake2b ? .blake2bUnkeyed : .blake2sUnkeyed
+            } else {
+                engine = .mac(try KeyedMAC(isBlake2b ? Self.blake2b : Self.blake2s, key: bytes, size: 32))
+            }
+        case .blake2s128:
+            guard !bytes.isEmpty else {
+                throw FormatError(.unsupported, "hash \(algorithm.rawValue) cannot be used without a key")
+            }
+            engine = .mac(try KeyedMAC(Self.blake2s, key: bytes, size: 16))
         case .hmacSHA256, .hmacSHA256Truncated128:
             engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA256"))
         case .hmacSHA224: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA224"))
         case .hmacSHA3_224: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA3-224"))
         case .hmacSHA3_256: engine = .mac(try KeyedMAC(.hmac, key: bytes, digest: "SHA3-256"))
-        case .blake3, .blake3Truncated128:
-            throw FormatError(.unsupported, "hash \(algorithm.rawValue) is not available yet")
+        case .blake3, .blake3Truncated128: engine = .blake3(Blake3(kopiaSecret: bytes))
         }
     }
 
@@ -70,6 +91,9 @@ struct KeyedHash: Sendable {
         var digest: [UInt8]
         switch engine {
         case .mac(let mac): digest = try mac.code(bytes)
+        case .blake2bUnkeyed: digest = Blake2.hash(bytes, Blake2.b, length: 32)
+        case .blake2sUnkeyed: digest = Blake2.hash(bytes, Blake2.s, length: 32)
+        case .blake3(let blake3): digest = blake3.hash(bytes)
         }
         if digest.count > algorithm.length { digest.removeLast(digest.count - algorithm.length) }
         return digest
