@@ -108,7 +108,8 @@ let package = Package(
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
         .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
         .testTarget(name: "ProcessIOTests", dependencies: ["ProcessIO", "BlockingIO"]),
-        .testTarget(name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"]),
+        .testTarget(
+            name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),
         .testTarget(name: "GoTemplateTests", dependencies: ["GoTemplate", "Diagnostics", "GoFormats"]),
         .testTarget(
             name: "ActionEngineTests",

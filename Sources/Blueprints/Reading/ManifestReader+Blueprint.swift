@@ -72,7 +72,8 @@ extension ManifestReader {
         }
         for name in ["secretNames", "configMapNames"] where !(fields[name]?.sequence?.isEmpty ?? true) {
             report(
-                "unused-names", "'\(name)' has no effect under Kasten", at: fields.entry(name)?.key.range,
+                "unused-names", "'\(name)' is never read, neither by Kanister nor by Kasten",
+                at: fields.entry(name)?.key.range,
                 severity: .warning, hint: "name the object in a phase's 'objects' instead")
         }
     }

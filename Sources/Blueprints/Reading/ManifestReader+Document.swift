@@ -14,6 +14,12 @@ extension ManifestReader {
                 at: document.range)
             return []
         }
+        if fields["apiVersion"] == nil, fields["kind"] == nil {
+            report(
+                "not-a-manifest", "the document has neither 'apiVersion' nor 'kind'", at: firstLine(of: document),
+                hint: "start it with 'apiVersion: …' and 'kind: …'")
+            return []
+        }
         let apiVersion = typeField(fields, "apiVersion", document)
         let kind = typeField(fields, "kind", document)
         guard !apiVersion.isEmpty, !kind.isEmpty else { return [] }
@@ -22,7 +28,7 @@ extension ManifestReader {
         }
         let group = String(apiVersion.text.prefix { $0 != "/" })
         guard group == "cr.kanister.io" || kind.text == BlueprintBinding.kind else {
-            checkKind(kind, group: group)
+            checkKind(kind, apiVersion: apiVersion, group: group)
             return [.object(object(document, fields, apiVersion: apiVersion, kind: kind))]
         }
         if let known = Self.ourKinds[kind.text], known != apiVersion.text {
@@ -67,14 +73,14 @@ extension ManifestReader {
     }
 
     /// A kind of ours spelled nearly right would otherwise pass as an object nobody knows.
-    private mutating func checkKind(_ kind: LocatedText, group: String) {
+    private mutating func checkKind(_ kind: LocatedText, apiVersion: LocatedText, group: String) {
         guard group.hasSuffix("kanister.io") || group.hasSuffix("kasten.io") || Self.ourKinds[kind.text] != nil else {
             return
         }
         guard group != "config.kio.kasten.io" || kind.text != Profile.kind else { return }
         if let wanted = Self.ourKinds[kind.text] {
             report(
-                "wrong-api-version", "\(kind) is not in API group '\(group)'", at: kind.range,
+                "wrong-api-version", "there is no \(kind) in apiVersion '\(apiVersion)'", at: apiVersion.range,
                 hint: "write 'apiVersion: \(wanted)'")
         } else if let hint = nearMissHint(for: kind.text, among: Self.ourKinds.keys.sorted()) {
             report(
@@ -140,32 +146,27 @@ extension ManifestReader {
     private mutating func object(
         _ document: YAMLNode, _ fields: YAMLMapping, apiVersion: LocatedText, kind: LocatedText
     ) -> KubernetesManifest {
-        let names = within("\(kind)") { reader in reader.objectNames(fields, document, kind: kind.text) }
-        let manifest = KubernetesManifest(
-            apiVersion: apiVersion, kind: kind, name: names.name, namespace: names.namespace, node: document)
-        if apiVersion.text == "v1", kind.text == "Secret" || kind.text == "ConfigMap" {
-            within("\(kind) '\(names.name)'") { reader in reader.checkData(fields, isSecret: kind.text == "Secret") }
+        let isSecret = apiVersion.text == "v1" && kind.text == "Secret"
+        isSensitive = isSecret
+        defer { isSensitive = false }
+        let names = metadata(document, fields, kind: kind.text)
+        if isSecret || (apiVersion.text == "v1" && kind.text == "ConfigMap") {
+            within("\(kind) '\(names.name)'") { reader in reader.checkData(fields, isSecret: isSecret) }
         }
-        return manifest
-    }
-
-    private mutating func objectNames(
-        _ fields: YAMLMapping, _ document: YAMLNode, kind: String
-    ) -> (name: LocatedText, namespace: LocatedText) {
-        metadata(document, fields, kind: kind)
+        return KubernetesManifest(
+            apiVersion: apiVersion, kind: kind, name: names.name, namespace: names.namespace, node: document)
     }
 
     private mutating func checkData(_ fields: YAMLMapping, isSecret: Bool) {
-        let texts = namedTexts(fields, "data")
         if isSecret {
-            _ = namedTexts(fields, "stringData")
             checkFields(
                 fields, of: "a Secret",
                 known: ["apiVersion", "kind", "metadata", "type", "data", "stringData", "immutable"])
         }
+        let texts = namedTexts(fields, "data")
+        if isSecret { _ = namedTexts(fields, "stringData") }
         let binary = isSecret ? texts : namedTexts(fields, "binaryData")
         for entry in binary where entry.value.node?.string != nil && Base64.decode(entry.value.text) == nil {
-            // The value may be the secret in plain text: never show it.
             report(
                 "not-base64", "'\(entry.name)' is not base64", at: entry.name.range,
                 hint: isSecret ? "put plain text under 'stringData' instead of 'data'" : "put plain text under 'data'")

@@ -9,6 +9,8 @@ struct ManifestReader {
     private(set) var collector = DiagnosticCollector()
     /// Where we are, in the user's words: `action 'backup'`, `phase 'dump'`.
     private var place: [String] = []
+    /// True while what is read may be secret: no message may show it.
+    var isSensitive = false
 
     init(_ diagnostics: [Diagnostic] = []) {
         collector.append(contentsOf: diagnostics)
@@ -18,7 +20,9 @@ struct ManifestReader {
         _ rule: String, _ message: String, at range: SourceRange?, severity: Severity = .error, hint: String? = nil
     ) {
         let context = place.isEmpty ? nil : "in " + place.joined(separator: ", ")
-        collector.append(Diagnostic(severity, rule: rule, message, at: range, context: context, hint: hint))
+        collector.append(
+            Diagnostic(
+                severity, rule: rule, message, at: range, context: context, hint: hint, isSensitive: isSensitive))
     }
 
     mutating func within<Result>(_ step: String, _ body: (inout ManifestReader) -> Result) -> Result {
@@ -60,7 +64,7 @@ struct ManifestReader {
         if let text = node.string { return LocatedText(text, node: node) }
         let hint: String?
         if let scalar = node.scalar, !node.isNull {
-            hint = "put quotes around it: \"\(scalar.text.prefix(40))\""
+            hint = "put quotes around it" + (isSensitive ? "" : ": \"\(scalar.text.prefix(40))\"")
         } else if isTemplateWithoutQuotes(node) {
             hint = "a value that starts with '{{' needs quotes"
         } else {

@@ -31,7 +31,14 @@ struct YAMLBuilder {
 
     mutating func observe(_ event: yaml_event_t, offsets: Range<Int>) {
         switch event.type {
-        case YAML_DOCUMENT_START_EVENT: anchors = [:]
+        case YAML_DOCUMENT_START_EVENT:
+            anchors = [:]
+            if let version = event.data.document_start.version_directive, version.pointee.minor != 1 {
+                report(
+                    "yaml-version",
+                    "Kubernetes reads YAML 1.1 only, not \(version.pointee.major).\(version.pointee.minor)",
+                    offsets, hint: "remove the '%YAML' line")
+            }
         case YAML_SCALAR_EVENT: scalar(event.data.scalar, offsets)
         case YAML_ALIAS_EVENT: alias(text(event.data.alias.anchor) ?? "", offsets)
         case YAML_SEQUENCE_START_EVENT:
@@ -50,7 +57,10 @@ struct YAMLBuilder {
     }
 
     mutating func fail(_ error: YAMLSyntaxError) {
-        diagnostics.append(error.diagnostic)
+        let isKnown = diagnostics.contains {
+            $0.rule == error.diagnostic.rule && $0.range?.start == error.diagnostic.range?.start
+        }
+        if !isKnown { diagnostics.append(error.diagnostic) }
         isStopped = true
     }
 
@@ -89,10 +99,35 @@ struct YAMLBuilder {
             report("yaml-tag", "'\(text.prefix(40))' does not fit its tag '\(name)'", offsets, hint: "remove the tag")
             value = .string(text)
         }
+        if case .double(let number)? = value, !number.isFinite, !isAtKey {
+            report(
+                "yaml-number", "'\(text)' is no number JSON has, Kubernetes refuses it", offsets,
+                hint: "put quotes around it if it is a text")
+        }
         let scalar = YAMLScalar(text: text, style: Self.style(data.style), value: value ?? .string(text))
+        if scalar.style == .doubleQuoted { checkEscapes(offsets) }
         finish(
             YAMLNode(content: .scalar(scalar), source: source, offsets: offsets, tag: tag),
             anchor: self.text(data.anchor))
+    }
+
+    private var isAtKey: Bool { frames.last.map { $0.isMapping && $0.nodes.count % 2 == 0 } ?? false }
+
+    /// libyaml knows one escape more than the reader of Kubernetes.
+    private mutating func checkEscapes(_ offsets: Range<Int>) {
+        var position = offsets.lowerBound
+        while position + 1 < offsets.upperBound {
+            guard source.bytes[position] == UInt8(ascii: "\\") else {
+                position += 1
+                continue
+            }
+            if source.bytes[position + 1] == UInt8(ascii: "/") {
+                report(
+                    "yaml-escape", "Kubernetes does not know the escape '\\/'", position..<position + 2,
+                    hint: "write '/'")
+            }
+            position += 2
+        }
     }
 
     private static func style(_ style: yaml_scalar_style_t) -> YAMLScalar.Style {
@@ -199,7 +234,8 @@ struct YAMLBuilder {
     /// Kubernetes' reader merges where the merge key stands: it replaces what was written before it and is replaced by
     /// what comes after. In a list of mappings the earlier ones win.
     private mutating func merge(_ value: YAMLNode, into mapping: inout YAMLMapping) {
-        let parts = value.sequence ?? [value]
+        // A list of mappings must be written out; behind an alias Kubernetes refuses it.
+        let parts = value.aliasOffsets == nil ? value.sequence ?? [value] : [value]
         for part in parts.reversed() {
             guard let merged = part.mapping else {
                 report(
@@ -236,6 +272,11 @@ struct YAMLBuilder {
         switch scalar.value {
         case .string(let text): return text
         case .integer(let number): return String(number)
+        case .double where YAMLResolver.isUnsigned(scalar.text):
+            report(
+                "yaml-key", "the number \(scalar.text) is too large for a key", key.offsets,
+                hint: "put quotes around it")
+            return nil
         case .double(let number): return GoFloat.text(number)
         case .bool(let flag):
             report(

@@ -43,7 +43,11 @@ public func readYAML(
     }
     var builder = YAMLBuilder(source: source, limits: limits)
     readEvents(of: source, into: &builder)
-    return (builder.documents, builder.diagnostics)
+    guard !builder.diagnostics.isEmpty else { return (builder.documents, []) }
+    // What YAML makes of a Helm template means nothing: one sentence is all there is to say.
+    if let helm = builder.diagnostics.first(where: { $0.rule == "yaml-helm-template" }) { return ([], [helm]) }
+    let secrets = SecretDocuments(source)
+    return (builder.documents, builder.diagnostics.map { secrets.redact($0, source: source) })
 }
 
 private func readEvents(of source: SourceFile, into builder: inout YAMLBuilder) {

@@ -13,12 +13,31 @@ enum YAMLResolver {
         let value = untagged(text)
         switch (tag.dropFirst(tagPrefix.count), value) {
         case ("str", _): return .string(text)
-        case ("int", .integer), ("float", .double), ("bool", .bool), ("null", .null): return value
+        case ("int", .integer), ("bool", .bool), ("null", .null): return value
+        case ("int", .double): return isUnsigned(text) ? value : nil
+        case ("float", .double): return isUnsigned(text) ? nil : value
         case ("float", .integer(let number)): return .double(Double(number))
         case ("binary", _): return Base64.decode(text).map { .string(String(decoding: $0, as: UTF8.self)) }
-        case ("int", _), ("float", _), ("bool", _), ("null", _): return nil
+        case ("timestamp", .string): return looksLikeDate(text) ? .string(text) : nil
+        case ("int", _), ("float", _), ("bool", _), ("null", _), ("timestamp", _): return nil
         default: return .string(text)
         }
+    }
+
+    /// True for an integer above `Int64.max`, which Go keeps as an unsigned one.
+    static func isUnsigned(_ text: String) -> Bool {
+        let digits = text.utf8.prefix(400).filter { $0 != UInt8(ascii: "_") }
+        guard let first = digits.first, (0x30...0x39).contains(first), case .double? = integer(digits) else {
+            return false
+        }
+        return true
+    }
+
+    /// `YYYY-` and more digits: enough to tell a timestamp from everything else that can carry its tag.
+    private static func looksLikeDate(_ text: String) -> Bool {
+        let bytes = Array(text.utf8.prefix(6))
+        return bytes.count == 6 && bytes[4] == UInt8(ascii: "-")
+            && (bytes[..<4] + bytes[5...]).allSatisfy { (0x30...0x39).contains($0) }
     }
 
     private static let words: [String: YAMLScalar.Value] = {
@@ -37,17 +56,35 @@ enum YAMLResolver {
     }()
 
     private static func untagged(_ text: String) -> YAMLScalar.Value {
-        let bytes = Array(text.utf8.prefix(400))
-        guard let first = bytes.first else { return .null }
+        guard let first = text.utf8.first else { return .null }
         // The first character tells whether there is anything but a string to find.
         let isNumeric = (0x30...0x39).contains(first) || first == UInt8(ascii: "+") || first == UInt8(ascii: "-")
         guard isNumeric || "yYnNtTfFoO~.".utf8.contains(first) else { return .string(text) }
+        let bytes = Array(text.utf8.prefix(400))
         if bytes.count <= 5, let word = words[text] { return word }
         guard bytes.count < 400 else { return .string(text) }
-        if first == UInt8(ascii: ".") { return float(bytes).map { .double($0) } ?? .string(text) }
+        if first == UInt8(ascii: ".") {
+            // Here Go's own float syntax counts, which has underscores only between digits.
+            return withoutSeparators(bytes).flatMap { float($0) }.map { .double($0) } ?? .string(text)
+        }
         guard isNumeric else { return .string(text) }
         let digits = bytes.filter { $0 != UInt8(ascii: "_") }
         return integer(digits) ?? float(digits).map { .double($0) } ?? .string(text)
+    }
+
+    private static func withoutSeparators(_ bytes: [UInt8]) -> [UInt8]? {
+        var digits: [UInt8] = []
+        for (position, byte) in bytes.enumerated() {
+            guard byte == UInt8(ascii: "_") else {
+                digits.append(byte)
+                continue
+            }
+            let isBetween =
+                position > 0 && position + 1 < bytes.count
+                && (0x30...0x39).contains(bytes[position - 1]) && (0x30...0x39).contains(bytes[position + 1])
+            guard isBetween else { return nil }
+        }
+        return digits
     }
 
     /// Go's `strconv.ParseInt(text, 0, 64)`, then `ParseUint` for what is too large.

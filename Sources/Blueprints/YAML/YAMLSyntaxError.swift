@@ -26,6 +26,14 @@ struct YAMLSyntaxError {
             return
         }
         var message = "this is not valid YAML: \(problem)"
+        if problem == "found unexpected end of stream" {
+            // The end of the file is never where the quote is missing.
+            let opening = places.offset(of: parser.context_mark.index)
+            diagnostic = Diagnostic(
+                rule: "yaml-syntax", "this is not valid YAML: the quote that opens here is never closed",
+                at: source.range(opening..<min(opening + 1, source.bytes.count)), hint: "add the closing quote")
+            return
+        }
         if let context = parser.context {
             message += " \(String(cString: context))"
             let contextLine = source.position(at: places.offset(of: parser.context_mark.index)).line
@@ -102,8 +110,6 @@ struct YAMLSyntaxError {
             return "a key needs ':' and a space after it; a text over several lines needs '|' or quotes"
         case "mapping values are not allowed in this context":
             return "a text that contains ': ' needs quotes; or this key is indented more than the one above"
-        case "found unexpected end of stream":
-            return "the closing quote is missing"
         case "found unknown escape character", "did not find expected hexdecimal number":
             return "in double quotes '\\' starts an escape: write '\\\\', or use single quotes"
         case "did not find expected '-' indicator":
