@@ -139,7 +139,8 @@ let package = Package(
             dependencies: [
                 "KopiaRepository", "KopiaSnapshot", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
                 "TestSupport", "GoFormats", "ProcessIO",
-            ]),
+            ],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "IntegrationTests", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "RunnerContract"],
             exclude: ["Fixtures"]),

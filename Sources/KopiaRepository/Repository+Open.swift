@@ -1,3 +1,9 @@
+import KopiaBlob
+import KopiaContent
+import KopiaFormat
+import KopiaManifest
+import KopiaSnapshot
+
 extension Repository {
     /// Opens the repository, runs `body`, and closes it however `body` ends.
     ///
@@ -10,11 +16,32 @@ extension Repository {
         at location: RepositoryLocation, password: RepositoryPassword, access: RepositoryAccess = .readOnly,
         identity: RepositoryIdentity, _ body: (Repository) async throws -> Result
     ) async throws -> Result {
-        throw RepositoryError(.unsupportedLocation, "\(location) cannot be opened by this build yet")
+        let (repository, contents) = try await translatingErrors {
+            let storage = try await location.openStorage()
+            let format = try await RepositoryFormat.open(storage, password: password)
+            let contents = try await LocalContentStore.open(
+                storage, format: format,
+                options: .init(
+                    isReadOnly: access == .readOnly, username: identity.userName, hostname: identity.host))
+            let repository = Repository(
+                contents: contents, manifests: ContentManifestStore(contents: contents),
+                status: RepositoryStatus(format, location: location, access: access, identity: identity),
+                identity: identity, access: access)
+            return (repository, contents)
+        }
+        do {
+            let result = try await body(repository)
+            await contents.close()
+            return result
+        } catch {
+            await contents.close()
+            throw error
+        }
     }
 
     /// What a new repository is made of. The names are kopia's.
     public struct CreateOptions: Sendable {
+        /// 1, 2 or 3.
         public var formatVersion = 3
         public var hash = "BLAKE2B-256-128"
         public var encryption = "AES256-GCM-HMAC-SHA256"
@@ -26,6 +53,33 @@ extension Repository {
         public var packSizeMax = 20 << 20
 
         public init() {}
+
+        func formatOptions() throws(RepositoryError) -> RepositoryFormat.Options {
+            func known<Value: RawRepresentable & CaseIterable>(
+                _ what: String, _ name: String
+            ) throws(RepositoryError) -> Value where Value.RawValue == String {
+                guard let value = Value(rawValue: name) else {
+                    throw RepositoryError(
+                        .invalidArgument, "'\(name)' is not the name of a \(what)",
+                        hint: "known: " + Value.allCases.map(\.rawValue).joined(separator: ", "))
+                }
+                return value
+            }
+            guard let splitter = Splitter(name: splitter), splitter.isKnownToKopia else {
+                throw RepositoryError(
+                    .invalidArgument, "'\(splitter)' is not the name of a splitter that kopia knows",
+                    hint: "for example DYNAMIC-4M-BUZHASH or FIXED-4M")
+            }
+            var options = RepositoryFormat.Options()
+            options.version = formatVersion
+            options.hash = try known("hash", hash)
+            options.encryption = try known("cipher", encryption)
+            options.splitter = splitter.name
+            options.keyDerivation = try known("key derivation", keyDerivation)
+            options.errorCorrectionOverheadPercent = errorCorrectionPercent
+            options.maxPackSize = packSizeMax
+            return options
+        }
     }
 
     /// Makes a new repository with the global policy and the maintenance parameters that kopia's command line writes;
@@ -36,6 +90,72 @@ extension Repository {
         at location: RepositoryLocation, password: RepositoryPassword, options: CreateOptions = CreateOptions(),
         identity: RepositoryIdentity
     ) async throws {
-        throw RepositoryError(.unsupportedLocation, "\(location) cannot be created by this build yet")
+        try await translatingErrors {
+            let formatOptions = try options.formatOptions()
+            let storage = try await location.createStorage(formatVersion: options.formatVersion)
+            let format = try await RepositoryFormat.create(storage, password: password, options: formatOptions)
+            let contents = try await LocalContentStore.open(
+                storage, format: format, options: .init(username: identity.userName, hostname: identity.host))
+            let manifests = ContentManifestStore(contents: contents)
+            try await PolicyStore(manifests: manifests).set(Policy.standard, for: .global)
+            _ = try await manifests.put(
+                labels: ["type": "maintenance"], payload: MaintenanceParameters.standard(owner: identity.description))
+            try await manifests.flush()
+            await contents.close()
+        }
+    }
+}
+
+extension RepositoryStatus {
+    init(
+        _ format: RepositoryFormat, location: RepositoryLocation, access: RepositoryAccess,
+        identity: RepositoryIdentity
+    ) {
+        let parameters = format.parameters
+        self.init(
+            location: location.description, uniqueID: format.uniqueID.hex, formatVersion: parameters.version,
+            indexVersion: parameters.indexVersion, hash: parameters.hash.rawValue,
+            encryption: parameters.encryption.rawValue, keyDerivation: format.keyDerivation.rawValue,
+            splitter: parameters.splitter,
+            errorCorrectionPercent: parameters.errorCorrection.isEmpty
+                ? nil : parameters.errorCorrectionOverheadPercent,
+            packSizeMax: Int64(parameters.maxPackSize), usesEpochs: parameters.epochParameters.isEnabled,
+            allowsPasswordChange: parameters.enablePasswordChange, isReadOnly: access == .readOnly,
+            identity: identity.description, warnings: format.warnings)
+    }
+}
+
+extension [UInt8] {
+    fileprivate var hex: String {
+        map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+}
+
+extension RepositoryLocation {
+    /// - Throws: `RepositoryError.Code.notInitialized`, `BlobError`.
+    func openStorage() async throws -> any BlobStorage {
+        switch kind {
+        case .filesystem(let path):
+            do {
+                return try await FilesystemBlobStorage.open(path: path)
+            } catch let error as BlobError where error.code == .invalidStorage {
+                throw RepositoryError(.notInitialized, error.message, hint: error.hint)
+            }
+        }
+    }
+
+    /// - Throws: `RepositoryError.Code.alreadyExists`, `.invalidLocation` for a folder with other files; `BlobError`.
+    func createStorage(formatVersion: Int) async throws -> any BlobStorage {
+        switch kind {
+        case .filesystem(let path):
+            do {
+                return try await FilesystemBlobStorage.create(
+                    path: path, layout: formatVersion == 1 ? .legacy : .standard)
+            } catch let error as BlobError where error.code == .invalidStorage {
+                let isRepository = (try? await FilesystemBlobStorage.open(path: path)) != nil
+                throw RepositoryError(
+                    isRepository ? .alreadyExists : .invalidLocation, error.message, hint: error.hint)
+            }
+        }
     }
 }
