@@ -17,11 +17,11 @@ public struct ActionStateMachine: Sendable {
         case finished(ExecutionState)
     }
 
-    public private(set) var status: ActionStatus
+    public private(set) var status: ActionRecord
     private var current: Step?
 
     public init(phases: [String], deferPhase: String?) {
-        status = ActionStatus(phases: phases, deferPhase: deferPhase)
+        status = ActionRecord(phases: phases, deferPhase: deferPhase)
     }
 
     /// Starts the action.

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The functions a blueprint may call, by name and version.
 ///
 /// Source: Kanister `pkg/phase.go` `registerFunction`, `getFunctionVersion`, `NewFunction`. Vectors: `functionVersion`
@@ -24,7 +26,7 @@ public struct FunctionRegistry: Sendable {
         -> any KanisterFunction
     {
         guard let versions = functions[name] else {
-            let hint = NearMiss.best(for: name, among: names).map { "did you mean '\($0)'?" }
+            let hint = nearMissHint(for: name, among: names)
             throw FunctionLookupError("Requested function {\(name)} has not been registered", hint: hint)
         }
         let isDefault = version.isEmpty || version == Self.defaultVersion || version == "0.0.0"

@@ -3,10 +3,11 @@ import GoFormats
 /// Replaces secret values in text by a marker that says which secret was there.
 ///
 /// A value is found in the forms a template or a program commonly gives it: as it is, as base64, inside JSON (with and
-/// without Go's HTML escaping, once and twice), and line by line when it has several lines. Forms shorter than
+/// without Go's HTML escaping, once and twice), with `$` doubled for Kubernetes, with `'` quoted for a shell, and line by
+/// line when it has several lines. Forms shorter than
 /// `shortestMasked` bytes are left alone: replacing every "a" would destroy the text without hiding anything.
 ///
-/// Concurrency and memory: a plain value; about five times the size of the secrets.
+/// Concurrency and memory: a plain value; about twenty times the size of the secrets.
 public struct SecretMasker: Sendable {
     /// In bytes.
     public static let shortestMasked = 4
@@ -84,10 +85,16 @@ public struct SecretMasker: Sendable {
         for piece in pieces where piece.count >= shortestMasked {
             forms.append(piece)
             let text = String(decoding: piece, as: UTF8.self)
-            for escapesHTML in [true, false] {
-                let once = jsonBody(text, escapesHTML: escapesHTML)
-                forms.append(Array(once.utf8))
-                forms.append(Array(jsonBody(once, escapesHTML: escapesHTML).utf8))
+            for spelling in [text, replacing("$", by: "$$", in: text), replacing("'", by: #"'\''"#, in: text)] {
+                forms.append(Array(spelling.utf8))
+                for escapesHTML in [true, false] {
+                    let once = jsonBody(spelling, escapesHTML: escapesHTML)
+                    forms.append(Array(once.utf8))
+                    forms.append(Array(jsonBody(once, escapesHTML: escapesHTML).utf8))
+                    // `toJson … | replace "$" "$$"`, and JSON inside single quotes of a shell.
+                    forms.append(Array(replacing("$", by: "$$", in: once).utf8))
+                    forms.append(Array(replacing("'", by: #"'\''"#, in: once).utf8))
+                }
             }
         }
         if value.count >= 2 {
@@ -97,6 +104,10 @@ public struct SecretMasker: Sendable {
         }
         return forms
     }
+}
+
+private func replacing(_ character: Character, by text: String, in whole: String) -> String {
+    whole.split(separator: character, omittingEmptySubsequences: false).joined(separator: text)
 }
 
 /// The text between the quotes of a JSON string.

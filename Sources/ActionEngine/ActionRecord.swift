@@ -9,7 +9,7 @@ public enum ExecutionState: String, Sendable, Hashable, CaseIterable {
 }
 
 /// One phase in the status of an action.
-public struct PhaseStatus: Sendable, Hashable {
+public struct PhaseRecord: Sendable, Hashable {
     public let name: String
     public var state: ExecutionState
     /// What the function returned; empty until the phase is complete.
@@ -23,10 +23,10 @@ public struct PhaseStatus: Sendable, Hashable {
 }
 
 /// The status of one action, as in `status.actions[]` of an ActionSet.
-public struct ActionStatus: Sendable, Hashable {
+public struct ActionRecord: Sendable, Hashable {
     public var state: ExecutionState
-    public var phases: [PhaseStatus]
-    public var deferPhase: PhaseStatus?
+    public var phases: [PhaseRecord]
+    public var deferPhase: PhaseRecord?
     /// Rendered artifacts; empty unless the action is complete.
     public var artifacts: [RenderedArtifact]
     /// Every failure, first to last: a failing deferPhase does not hide the phase that failed before it.
@@ -34,8 +34,8 @@ public struct ActionStatus: Sendable, Hashable {
 
     public init(phases: [String], deferPhase: String?) {
         state = .pending
-        self.phases = phases.map { PhaseStatus(name: $0) }
-        self.deferPhase = deferPhase.map { PhaseStatus(name: $0) }
+        self.phases = phases.map { PhaseRecord(name: $0) }
+        self.deferPhase = deferPhase.map { PhaseRecord(name: $0) }
         artifacts = []
         errors = []
     }
