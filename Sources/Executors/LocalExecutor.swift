@@ -1,0 +1,178 @@
+public import ActionEngine
+import BlockingIO
+import Glibc
+import GoFormats
+import ProcessIO
+
+/// Runs the main container's command of a pod as a process on this machine.
+///
+/// What is honoured: `command`, `args`, `env`, `envFrom` of the main container, with `$(NAME)` as in Kubernetes. The
+/// process gets a private working folder with HOME and TMPDIR in it, which is removed afterwards, and an environment that
+/// has nothing of the caller's besides PATH. What cannot be honoured (image, other containers, volumes, …) is said in the
+/// log.
+///
+/// Concurrency and memory: a value; each `run` has its own folder and child and what `withChild` holds. The child's
+/// process group is gone when `run` returns or throws.
+public struct LocalExecutor: PodExecutor {
+    /// What a local run may use of this machine.
+    public struct Options: Sendable {
+        /// `pod-runner`: linked as `pod-runner` and `kando` into the first folder of PATH. Nil leaves them to PATH.
+        public var runner: String?
+        public var hosts: [HostOverride] = []
+        /// Folders to look for programs in, as PATH.
+        public var path: String
+        /// Where working folders are made.
+        public var temporaryFolder: String
+        /// Longest time a command may take; nil means any.
+        public var timeout: Duration?
+        /// From SIGTERM to SIGKILL.
+        public var terminationGrace = Duration.seconds(5)
+
+        public init(
+            runner: String? = nil, hosts: [HostOverride] = [], path: String = "/usr/local/bin:/usr/bin:/bin",
+            temporaryFolder: String = "/tmp", timeout: Duration? = nil
+        ) {
+            self.runner = runner
+            self.hosts = hosts
+            self.path = path
+            self.temporaryFolder = temporaryFolder
+            self.timeout = timeout
+        }
+    }
+
+    public let options: Options
+    private let cluster: any Cluster
+    private let log: any PhaseLog
+
+    public init(options: Options, cluster: any Cluster, log: any PhaseLog) {
+        self.options = options
+        self.cluster = cluster
+        self.log = log
+    }
+
+    public var runsPods: Bool { true }
+
+    public func run(_ pod: PodRequest, streams: any PodStreams) async throws -> CommandEnding {
+        let folder = try PrivateFolder.make(in: options.temporaryFolder)
+        defer { folder.remove() }
+        do {
+            return try await run(pod, in: folder, streams: streams)
+        } catch let error as LocalExecutorError {
+            throw FunctionFailure(error.message, hint: error.hint)
+        } catch let error as ChildError {
+            throw FunctionFailure(error.message, hint: Self.hint(for: error))
+        }
+    }
+
+    private func run(_ pod: PodRequest, in folder: PrivateFolder, streams: any PodStreams) async throws -> CommandEnding
+    {
+        let name = pod.namePrefix + "local"
+        var container = ContainerEnvironment(
+            container: pod.mainContainer, namespace: pod.namespace, podName: name, cluster: cluster)
+        try await container.resolve()
+        report(Honoured.notHonoured(in: pod) + container.ignored, of: pod)
+        let environment = try environment(container.variables, in: folder)
+        let command = pod.command.map { VariableExpansion.expand($0, container.variables) }
+        guard !command.isEmpty else {
+            throw FunctionFailure(
+                "the pod has no command", hint: "a local run cannot use the image's own; give 'command'")
+        }
+        return try await start(command, environment, in: folder, streams: streams)
+    }
+
+    private func start(
+        _ command: [String], _ environment: [String: String], in folder: PrivateFolder, streams: any PodStreams
+    ) async throws -> CommandEnding {
+        var (command, environment) = (command, environment)
+        if !options.hosts.isEmpty {
+            let machine = (try? readFile("/etc/hosts")) ?? ""
+            let file = try folder.write("hosts", HostOverride.hostsFile(options.hosts, machine: machine))
+            let way = try await HostResolution.find(hostsFile: file)
+            (command, environment) = way.apply(to: command, environment: environment, hostsFile: file)
+        }
+        let child = ChildCommand(
+            command[0], Array(command.dropFirst()), environment: environment,
+            workingDirectory: try folder.folder("work"),
+            terminationGrace: options.terminationGrace)
+        let timeout = options.timeout
+        let result = try await withChild(child, standardError: { streams.standardError($0) }) { output in
+            try await withTimeout(timeout) {
+                while let chunk = try await output.read() { try streams.standardOutput(chunk) }
+                _ = try await output.exit()
+            }
+        }
+        switch result.exit {
+        case .exited(let code): return .exited(code)
+        case .signalled(let signal): return .killed(signal: signal)
+        }
+    }
+
+    // MARK: The environment
+
+    private func environment(
+        _ variables: [String: String], in folder: PrivateFolder
+    ) throws(LocalExecutorError) -> [String: String] {
+        let bin = try folder.folder("bin")
+        if let runner = options.runner {
+            for name in ["kando", "pod-runner"] where symlink(runner, "\(bin)/\(name)") != 0 {
+                throw LocalExecutorError("cannot link \(bin)/\(name) to \(runner): \(systemText(errno))")
+            }
+        }
+        let base = [
+            "HOME": try folder.folder("home"), "TMPDIR": try folder.folder("tmp"), "LANG": "C.UTF-8",
+            "PATH": "\(bin):\(options.path)",
+        ]
+        var merged = base.merging(variables) { _, own in own }
+        // The links stay first whatever PATH the pod wants.
+        if let own = variables["PATH"] { merged["PATH"] = "\(bin):\(own)" }
+        return merged
+    }
+
+    private func report(_ notHonoured: [String], of pod: PodRequest) {
+        guard !notHonoured.isEmpty else { return }
+        log.line(
+            PhaseLogLine(
+                phase: pod.phase, source: .engine,
+                text: "not honoured by a local run: \(notHonoured.joined(separator: ", "))"))
+    }
+
+    private static func hint(for error: ChildError) -> String? {
+        switch error.code {
+        case .notFound: return "a local run uses the programs of this machine: install it, or add its folder to PATH"
+        case .notExecutable: return "make it executable, or name another program"
+        default: return nil
+        }
+    }
+}
+
+/// Runs `body`, and ends it with a `FunctionFailure` when it takes longer than `limit`.
+private func withTimeout(_ limit: Duration?, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    guard let limit else { return try await body() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            throw FunctionFailure(
+                "the command was ended: it took longer than \(limit)", hint: "raise --timeout, or leave it out")
+        }
+        _ = try await group.next()
+        group.cancelAll()
+    }
+}
+
+/// Reads a small text file.
+private func readFile(_ path: String) throws(LocalExecutorError) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw LocalExecutorError("cannot read \(path): \(systemText(errno))") }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    // A hosts file is small; what is over 4 MiB is not read.
+    while bytes.count < 4 << 20 {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { break }
+        bytes += buffer[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
