@@ -61,7 +61,7 @@ let package = Package(
             name: "KaraffeCommands",
             dependencies: [
                 "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
-                "GoFormats", "RunnerContract", "BlockingIO", argumentParser,
+                "GoFormats", "RunnerContract", "ProcessIO", "BlockingIO", argumentParser,
             ]),
         .executableTarget(name: "karaffe", dependencies: ["KaraffeCommands"]),
 

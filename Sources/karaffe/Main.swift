@@ -1,4 +1,6 @@
+import KaraffeCommands
+
 @main
 struct Main {
-    static func main() async {}
+    static func main() async { await Karaffe.main() }
 }

@@ -1,0 +1,59 @@
+import ActionEngine
+import ArgumentParser
+import GoFormats
+import KanisterFunctions
+import RunnerContract
+
+/// `karaffe render`: what an action would do, without doing it.
+struct RenderCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render", abstract: "Show what an action would do: every phase, object and artifact.",
+        discussion: """
+            Nothing runs. A value that is only known at run time shows as a placeholder, for example \
+            <phase backupData: kopiaOutput>. Secrets are masked.
+            """)
+
+    enum Form: String, ExpressibleByArgument, CaseIterable {
+        case text, yaml, json, script, pod
+    }
+
+    @OptionGroup var input: InputOptions
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Form of the result: text, yaml, json, script or pod.", valueName: "form"))
+    var form = Form.text
+
+    @Option(
+        name: .customLong("set-output"),
+        help: ArgumentHelp(
+            "Output a phase is taken to have: PHASE.KEY=VALUE. May be repeated.", valueName: "phase.key=value"))
+    var outputs: [String] = []
+
+    func run() async throws {
+        var input = try ActionInput.read(self.input, knownOutputs: outputs)
+        let output = input.output(reveals: self.input.reveal)
+        let executor = DryRunExecutor()
+        let runner = ActionRunner(
+            functions: LocalFunctions.registry,
+            cluster: SecretRecordingCluster(input.cluster, secrets: input.secrets), executor: executor)
+        let result = await runner.run(input.request)
+        input.diagnostics += result.diagnostics
+        output.report(input.diagnostics, sources: input.sources)
+        for failure in result.failures {
+            output.say("error: phase '\(failure.phase)' (\(failure.function)): \(failure.failure)")
+        }
+        guard !input.hasErrors, result.failures.isEmpty else { throw Exit(.input) }
+        let document = RenderedDocument(input: input, result: result, pods: executor.pods, output: output)
+        switch form {
+        case .text: output.data(document.text)
+        case .yaml: output.data(YAMLWriter.text(document.json))
+        case .json:
+            output.data(
+                GoJSON.text(
+                    document.json, style: .init(escapesHTML: false, indent: "  ", endsWithNewline: true)))
+        case .script: output.data(document.script)
+        case .pod: output.data(document.podManifests)
+        }
+    }
+}
