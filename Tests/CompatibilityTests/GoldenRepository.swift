@@ -3,7 +3,7 @@ import KopiaRepository
 import TestSupport
 import Testing
 
-/// A repository that the kopia CLI made, with what is in it. See `Fixtures/MANIFEST.json`.
+/// A repository that the kopia CLI made, with what is in it. See `Fixtures/kopia/MANIFEST.json`.
 struct GoldenRepository: Sendable, CustomTestStringConvertible {
     struct Entry: Sendable {
         let path: String
@@ -30,10 +30,10 @@ struct GoldenRepository: Sendable, CustomTestStringConvertible {
     var isDamaged: Bool { facts["damage"] != nil }
     var location: RepositoryLocation { .filesystem(path: Self.folder + name) }
 
-    static let folder = Fixture.path("repositories/")
+    static let folder = Fixture.path("kopia/repos/")
 
     static let all: [GoldenRepository] = {
-        let manifest = (try? Fixture.json("MANIFEST.json")) ?? .null
+        let manifest = (try? Fixture.json("kopia/MANIFEST.json")) ?? .null
         return (manifest["repositories"]?.objectValue?.members ?? []).map { member in
             GoldenRepository(
                 name: member.key, facts: member.value,

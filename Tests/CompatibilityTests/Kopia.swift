@@ -1,0 +1,67 @@
+import GoFormats
+import ProcessIO
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A real kopia, named by `KOPIA_EXE`, with a configuration, a cache and logs of its own.
+struct Kopia: Sendable {
+    static let executable = getenv("KOPIA_EXE").map { String(cString: $0) }
+    /// With `REQUIRE_SERVICES=1` a missing program is a failure instead of a skip.
+    static let isWanted = executable != nil || getenv("REQUIRE_SERVICES").map { String(cString: $0) } == "1"
+
+    let folder: String
+    let password: String
+
+    /// - Parameters:
+    ///   - folder: exists; gets kopia's configuration, cache and logs.
+    ///   - repository: the folder of the repository to connect to.
+    static func connect(
+        to repository: String, in folder: String, password: String, user: String = "runner", host: String = "fixture",
+        creating options: [String]? = nil
+    ) async throws -> Kopia {
+        let kopia = Kopia(folder: folder, password: password)
+        try await kopia.run(
+            ["repository", options == nil ? "connect" : "create", "filesystem", "--path=\(repository)"]
+                + ["--cache-directory=\(folder)/cache", "--override-hostname=\(host)", "--override-username=\(user)"]
+                + ["--no-check-for-updates"] + (options ?? []))
+        return kopia
+    }
+
+    /// Runs a command that must succeed.
+    ///
+    /// - Returns: what it printed.
+    @discardableResult
+    func run(_ arguments: [String], input: [UInt8]? = nil) async throws -> [UInt8] {
+        let executable = try #require(Self.executable, "set KOPIA_EXE to a kopia program")
+        let command = ChildCommand(
+            executable,
+            ["--config-file=\(folder)/repository.config", "--log-dir=\(folder)/logs", "--no-progress"] + arguments,
+            environment: [
+                "KOPIA_PASSWORD": password, "KOPIA_CHECK_FOR_UPDATES": "false", "HOME": folder, "TZ": "UTC",
+            ])
+        let result = try await runChild(
+            command, input: input.map { ChildInput.bytes($0) } ?? .nothing, outputLimit: 256 << 20)
+        guard result.exit.isSuccess else {
+            throw TestSupportError(
+                "kopia \(arguments.joined(separator: " ")) \(result.exit): \(result.standardErrorText)")
+        }
+        return result.value
+    }
+
+    func json(_ arguments: [String]) async throws -> JSONValue {
+        try JSONParser.parse(try await run(arguments + ["--json"]))
+    }
+
+    /// Everything kopia can check about a repository.
+    func verifyEverything() async throws {
+        try await run(["snapshot", "verify", "--verify-files-percent=100"])
+        try await run(["content", "verify", "--full"])
+        try await run(["index", "inspect", "--active"])
+        try await run(["blob", "list"])
+        try await run(["manifest", "list"])
+    }
+}
