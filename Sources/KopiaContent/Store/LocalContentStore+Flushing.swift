@@ -23,9 +23,15 @@ extension LocalContentStore {
             return (packs.map(\.id), state.session)
         }
         for id in detached { startUpload(id) }
-        try await waitForUploads(state.withLock { Set($0.full.keys) })
-        try await retryFailedPacks()
-        try await publish(format, session)
+        do {
+            try await waitForUploads(state.withLock { Set($0.full.keys) })
+            try await retryFailedPacks()
+            try await publish(format, session)
+        } catch {
+            // The session goes on, so that the next attempt writes under the same names.
+            state.withLock { $0.session = $0.session ?? session }
+            throw error
+        }
     }
 
     /// Writes the index of everything whose packs are durable.

@@ -59,7 +59,7 @@ extension LocalContentStore {
                     compression: compressed.headerID))
             state.pendingEntries[id] = entry
             if state.indexFlushedAt == nil { state.indexFlushedAt = environment.uptime() }
-            guard pack.length >= format.parameters.maxPackSize else {
+            guard pack.length >= options.packSize ?? format.parameters.maxPackSize else {
                 state.filling[kind] = pack
                 return nil
             }

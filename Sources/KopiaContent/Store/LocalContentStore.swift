@@ -37,6 +37,8 @@ public final class LocalContentStore: ContentStore {
         /// For verifying only, and only together with `isReadOnly`: what they named would look absent.
         public var skipsDamagedIndexes: Bool
         public var environment: ContentEnvironment
+        /// Replaces the repository's pack size, so that tests fill packs with little.
+        package var packSize: Int?
 
         public init(
             isReadOnly: Bool = false, username: String = "nobody", hostname: String = "nohost",
