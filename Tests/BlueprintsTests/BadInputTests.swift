@@ -260,7 +260,7 @@ struct BadInputTests {
         Case(
             id: "merge of a list", yaml: "a: &a [1]\nb:\n  <<: *a\n",
             expected: [
-                "3:7: error: [yaml-merge] '<<' needs a mapping or a list of mappings, not a list",
+                "3:7: error: [yaml-merge] '<<' needs a mapping or a list of mappings, not an alias of a list",
                 "hint: write '<<: *name' with an anchor '&name' on a mapping",
             ]),
         Case(

@@ -18,7 +18,7 @@ struct SecretDocuments {
             }
             guard line.utf8.count < 4096 || !mentionsSecret else { continue }
             if line.hasPrefix("kind:"), topLevelKind == nil { topLevelKind = String(line.dropFirst(5)) }
-            if !mentionsSecret { mentionsSecret = Self.contains(line, "Secret") }
+            if !mentionsSecret { mentionsSecret = line.contains(bytesOf: "Secret") }
         }
         documents.append((first, Self.isSecret(topLevelKind, mentionsSecret)))
     }
@@ -26,14 +26,7 @@ struct SecretDocuments {
     /// A Blueprint speaks of Secrets too; only its own kind counts. Lists and flow style have none at the start of a line.
     private static func isSecret(_ topLevelKind: String?, _ mentionsSecret: Bool) -> Bool {
         guard let topLevelKind else { return mentionsSecret }
-        return contains(topLevelKind, "Secret") || (mentionsSecret && contains(topLevelKind, "List"))
-    }
-
-    private static func contains(_ line: String, _ word: String) -> Bool {
-        let bytes = Array(line.utf8)
-        let wanted = Array(word.utf8)
-        guard bytes.count >= wanted.count else { return false }
-        return (0...bytes.count - wanted.count).contains { bytes[$0...].starts(with: wanted) }
+        return topLevelKind.contains(bytesOf: "Secret") || (mentionsSecret && topLevelKind.contains(bytesOf: "List"))
     }
 
     /// The diagnostic without anything of the text, if it is about a Secret.

@@ -238,8 +238,9 @@ struct YAMLBuilder {
         let parts = value.aliasOffsets == nil ? value.sequence ?? [value] : [value]
         for part in parts.reversed() {
             guard let merged = part.mapping else {
+                let found = part.sequence != nil && part.aliasOffsets != nil ? "an alias of a list" : part.kindName
                 report(
-                    "yaml-merge", "'<<' needs a mapping or a list of mappings, not \(part.kindName)",
+                    "yaml-merge", "'<<' needs a mapping or a list of mappings, not \(found)",
                     part.aliasOffsets ?? part.offsets, hint: "write '<<: *name' with an anchor '&name' on a mapping")
                 continue
             }

@@ -80,14 +80,14 @@ struct YAMLSyntaxError {
         let marks = [".Values", ".Release", ".Chart", ".Capabilities", "include \"", "template \""]
         var found: Int?
         for number in 1...source.lineCount {
-            guard let text = source.line(number), text.contains("{{") else { continue }
-            guard marks.contains(where: { text.contains($0) }) else { continue }
+            guard let text = source.line(number), text.contains(bytesOf: "{{") else { continue }
+            guard marks.contains(where: { text.contains(bytesOf: $0) }) else { continue }
             found = number
             break
         }
         guard found != nil else { return nil }
         let line = source.position(at: offset).line
-        let shown = [line, line - 1].first { source.line($0)?.contains("{{") ?? false } ?? found ?? line
+        let shown = [line, line - 1].first { source.line($0)?.contains(bytesOf: "{{") ?? false } ?? found ?? line
         let column = (source.line(shown) ?? "").prefixLength(before: "{{") + 1
         let start = source.offset(of: SourcePosition(line: shown, column: column))
         return Diagnostic(
@@ -122,21 +122,5 @@ struct YAMLSyntaxError {
             return "a mapping in '{' needs ',' between entries and '}' at its end"
         default: return nil
         }
-    }
-}
-
-extension String {
-    fileprivate func contains(_ part: String) -> Bool {
-        let wanted = Array(part.utf8)
-        let bytes = Array(utf8)
-        guard wanted.count <= bytes.count, !wanted.isEmpty else { return false }
-        return (0...bytes.count - wanted.count).contains { bytes[$0...].starts(with: wanted) }
-    }
-
-    /// Scalars before the first occurrence of `part`, or all of them.
-    fileprivate func prefixLength(before part: String) -> Int {
-        let wanted = Array(part.unicodeScalars)
-        let scalars = Array(unicodeScalars)
-        return scalars.indices.first { scalars[$0...].starts(with: wanted) } ?? 0
     }
 }

@@ -1,0 +1,84 @@
+import Testing
+
+/// The house rules about rooms, once more and independently of Package.swift: who may import whom, and which plane a room
+/// belongs to.
+struct Room: Sendable, CustomTestStringConvertible {
+    enum Plane: Sendable {
+        case control
+        case data
+        case shared
+    }
+
+    let name: String
+    let plane: Plane
+    /// Rooms and outside modules; every room may also use `everywhere`.
+    let imports: Set<String>
+    var testDescription: String { name }
+
+    init(_ name: String, _ plane: Plane, _ imports: Set<String>) {
+        self.name = name
+        self.plane = plane
+        self.imports = imports
+    }
+
+    /// Parts of the toolchain any room may use. Foundation is not among them: it costs start-up time.
+    static let everywhere: Set<String> = ["Glibc", "Synchronization"]
+    /// Only tests use these.
+    static let inTests: Set<String> = ["Testing", "TestSupport"]
+
+    static let all = [
+        Room("Diagnostics", .shared, []),
+        Room("GoFormats", .shared, []),
+        Room("BlockingIO", .shared, ["Dispatch"]),
+        Room("RunnerContract", .shared, ["GoFormats"]),
+        Room("ProcessIO", .shared, ["BlockingIO", "Subprocess", "SystemPackage", "Dispatch"]),
+
+        Room("Blueprints", .control, ["Diagnostics", "GoFormats", "CYaml"]),
+        Room("GoTemplate", .control, ["Diagnostics", "GoFormats", "COpenSSL"]),
+        Room("ActionEngine", .control, ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
+        Room(
+            "KanisterFunctions", .control, ["ActionEngine", "Blueprints", "RunnerContract", "Diagnostics", "GoFormats"]),
+        Room("Executors", .control, ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"]),
+        Room(
+            "KaraffeCommands", .control,
+            [
+                "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
+                "GoFormats",
+                "RunnerContract", "BlockingIO", "ArgumentParser",
+            ]),
+        Room("karaffe", .control, ["KaraffeCommands"]),
+
+        Room("KopiaBlob", .data, ["BlockingIO", "GoFormats"]),
+        Room("KopiaFormat", .data, ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"]),
+        Room("KopiaContent", .data, ["KopiaFormat", "KopiaBlob", "GoFormats"]),
+        Room("KopiaObject", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        Room("KopiaManifest", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        Room("KopiaSnapshot", .data, ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"]),
+        Room(
+            "KopiaRepository", .data,
+            ["KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob", "GoFormats"]),
+        Room("PostgresDump", .data, ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"]),
+        Room(
+            "PodRunner", .data,
+            [
+                "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "BlockingIO", "GoFormats",
+                "ArgumentParser",
+            ]),
+        Room("pod-runner", .data, ["PodRunner"]),
+    ]
+
+    static func named(_ name: String) -> Room? { all.first { $0.name == name } }
+
+    /// The room through which each outside module enters; libcrypto has one door a plane, the command line one an
+    /// executable.
+    static let doors: [String: Set<String>] = [
+        "CYaml": ["Blueprints"],
+        "CPQ": ["PostgresDump"],
+        "CZstd": ["KopiaFormat"],
+        "CZlib": ["KopiaFormat"],
+        "COpenSSL": ["KopiaFormat", "GoTemplate"],
+        "Subprocess": ["ProcessIO"],
+        "SystemPackage": ["ProcessIO"],
+        "ArgumentParser": ["KaraffeCommands", "PodRunner"],
+    ]
+}
