@@ -44,7 +44,7 @@ struct Room: Sendable, CustomTestStringConvertible {
             [
                 "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
                 "GoFormats",
-                "RunnerContract", "BlockingIO", "ArgumentParser",
+                "RunnerContract", "BlockingIO", "ProcessIO", "ArgumentParser",
             ]),
         Room("karaffe", .control, ["KaraffeCommands"]),
 
