@@ -11,12 +11,19 @@ extension Repository {
         _ writer: SnapshotWriter, of source: SnapshotSource, options: SnapshotOptions, startTime: Timestamp
     ) async throws -> Snapshot {
         let tree = writer.tree.withLock { $0 }
-        let (object, summary) = try await tree.write(
-            to: contents, compression: writer.plan.metadataCompression,
-            rootModified: options.rootModified ?? startTime)
-        let root = DirectoryEntry(
-            name: options.rootName ?? source.path, kind: .directory, mode: options.rootMode,
-            modified: options.rootModified ?? .kopiaVirtualRoot, object: object, summary: summary)
+        let root: DirectoryEntry
+        let summary: DirectorySummary
+        if options.rootIsOnlyFile {
+            (root, summary) = try tree.onlyFile()
+        } else {
+            let object: ObjectID
+            (object, summary) = try await tree.write(
+                to: contents, compression: writer.plan.metadataCompression,
+                rootModified: options.rootModified ?? startTime)
+            root = DirectoryEntry(
+                name: options.rootName ?? source.path, kind: .directory, mode: options.rootMode,
+                modified: options.rootModified ?? .kopiaVirtualRoot, object: object, summary: summary)
+        }
         var draft = SnapshotDraft(source: source, startTime: startTime, endTime: clock(), root: root)
         draft.description = options.description
         draft.tags = options.tags

@@ -15,6 +15,8 @@ public struct SnapshotOptions: Sendable {
     public var rootMode = FileMode.everything
     /// Nil: the odd time that kopia gives the virtual root of a stream.
     public var rootModified: Timestamp?
+    /// The one file that is added becomes the root itself, as kopia does with a source that is a file.
+    public var rootIsOnlyFile = false
     /// kopia's name of a compressor (`zstd-fastest`, `none`); nil asks the policies.
     public var compression: String?
     /// Nil asks the policies, then the repository. Sizes that kopia has no name for are fine: it reads every cut.

@@ -92,6 +92,23 @@ struct SnapshotTree: Sendable {
             hint: "every path can be added once, and a file cannot hold others")
     }
 
+    /// The single file as a snapshot's root, with the summary kopia gives such a root.
+    ///
+    /// - Throws: `RepositoryError.Code.invalidArgument` when there is anything else.
+    func onlyFile() throws(RepositoryError) -> (root: DirectoryEntry, summary: DirectorySummary) {
+        guard root.children.count == 1, case .entry(var entry)? = root.children.values.first, entry.kind == .file
+        else {
+            throw RepositoryError(.invalidArgument, "a snapshot whose root is a file holds exactly one file")
+        }
+        var summary = DirectorySummary()
+        summary.size = entry.size
+        summary.files = 1
+        summary.directories = 0
+        summary.newestModification = entry.modified
+        entry.summary = summary
+        return (entry, summary)
+    }
+
     /// Stores the directories, deepest first; places still reserved are left out.
     ///
     /// - Parameters:

@@ -54,15 +54,16 @@ extension RestoreOptions {
     /// Feeds a dump to psql until its end.
     ///
     /// - Parameters:
-    ///   - next: the dump's next bytes, nil at the end; what it throws ends psql before psql can take the part for the
-    ///     whole.
     ///   - standardError: psql's messages, as they come.
-    /// - Throws: `PostgresError.Code.restore` with psql's first error; what `next` throws; `CancellationError`.
+    ///   - source: calls its argument with the dump's bytes in order; what it throws ends psql before psql can take the
+    ///     part for the whole.
+    /// - Throws: `PostgresError.Code.restore` with psql's first error; what `source` throws; `CancellationError`.
     public func run(
-        standardError: @escaping @Sendable ([UInt8]) -> Void, next: @escaping @Sendable () async throws -> [UInt8]?
+        standardError: @escaping @Sendable ([UInt8]) -> Void,
+        source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws -> RestoreReport {
         try checkProgram()
-        let report = Mutex(RestoreReport(bytes: 0, leftOut: []))
+        let feed = RestoreFeed(targetMajor: targetMajor)
         var environment = settings.childEnvironment(base: environment)
         environment["PGAPPNAME"] = "pod-runner"
         environment["PGCLIENTENCODING"] = "UTF8"
@@ -70,7 +71,13 @@ extension RestoreOptions {
         let result: ChildResult<Void>
         do {
             result = try await withChild(
-                command, input: .producer { writer in try await feed(writer, next: next, report: report) },
+                command,
+                input: .producer { [self] writer in
+                    try await writer.write(Array("\\restrict \(restrictKey)\n".utf8))
+                    try await source { chunk in try await writer.write(feed.pass(chunk)) }
+                    try await writer.write(try feed.finish())
+                    try await writer.write(Array("\n\\unrestrict \(restrictKey)\n".utf8))
+                },
                 standardError: standardError
             ) { output in
                 // Results of SELECTs; nobody needs them, but psql must not wait.
@@ -82,28 +89,7 @@ extension RestoreOptions {
         guard result.exit.isSuccess, result.tookAllInput else {
             throw failure(result.exit, result.standardErrorText)
         }
-        return report.withLock { $0 }
-    }
-
-    private func feed(
-        _ writer: ChildInputWriter, next: () async throws -> [UInt8]?, report: borrowing Mutex<RestoreReport>
-    ) async throws {
-        var filter = DumpFilter(targetMajor: targetMajor)
-        var bytes: Int64 = 0
-        try await writer.write(Array("\\restrict \(restrictKey)\n".utf8))
-        while let chunk = try await next() {
-            bytes += Int64(chunk.count)
-            try await writer.write(filter.filter(chunk))
-        }
-        try await writer.write(filter.finish())
-        guard filter.isComplete else {
-            throw PostgresError(
-                .restore, "the dump is incomplete: it has pg_dump's beginning but not its end (\(bytes) bytes)",
-                hint: "the program that made it died while dumping; restore another snapshot")
-        }
-        try await writer.write(Array("\n\\unrestrict \(restrictKey)\n".utf8))
-        let leftOut = filter.leftOut
-        report.withLock { $0 = RestoreReport(bytes: bytes, leftOut: leftOut) }
+        return feed.report
     }
 
     /// psql's own line comes one later, because of ours in front.
@@ -126,5 +112,36 @@ extension RestoreOptions {
         }
         let detail = rest.isEmpty ? "" : "\n" + rest.joined(separator: "\n")
         return PostgresError(.restore, "restore into \(settings) failed\(place): \(message)\(detail)")
+    }
+}
+
+/// The filter and the count, between the source and psql.
+private final class RestoreFeed: Sendable {
+    private let state: Mutex<(filter: DumpFilter, bytes: Int64)>
+
+    init(targetMajor: Int) { state = Mutex((DumpFilter(targetMajor: targetMajor), 0)) }
+
+    func pass(_ chunk: [UInt8]) -> [UInt8] {
+        state.withLock { state in
+            state.bytes += Int64(chunk.count)
+            return state.filter.filter(chunk)
+        }
+    }
+
+    func finish() throws(PostgresError) -> [UInt8] {
+        try state.withLock { state throws(PostgresError) in
+            let rest = state.filter.finish()
+            guard state.filter.isComplete else {
+                throw PostgresError(
+                    .restore,
+                    "the dump is incomplete: it has pg_dump's beginning but not its end (\(state.bytes) bytes)",
+                    hint: "the program that made it died while dumping; restore another snapshot")
+            }
+            return rest
+        }
+    }
+
+    var report: RestoreReport {
+        state.withLock { RestoreReport(bytes: $0.bytes, leftOut: $0.filter.leftOut) }
     }
 }

@@ -46,9 +46,10 @@ struct Pipe {
     }
 }
 
-enum SystemError {
+/// The system's error numbers as text.
+public enum SystemError {
     /// The C library's sentence for a number, without its locale.
-    static func text(_ number: Int32) -> String {
+    public static func text(_ number: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -1,0 +1,22 @@
+import KopiaManifest
+public import KopiaSnapshot
+
+extension Repository {
+    /// Why retention would keep each snapshot: `latest-1`, `daily-1`, …; empty for one that it would delete.
+    ///
+    /// - Parameter snapshots: all of each source they are of, incomplete ones too, or the counts are wrong.
+    /// - Returns: by position in `snapshots`.
+    public func retentionReasons(for snapshots: [Snapshot]) async throws -> [[String]] {
+        try await translatingErrors {
+            var reasons = Array(repeating: [String](), count: snapshots.count)
+            let policies = PolicyStore(manifests: self.manifests)
+            for (source, positions) in Dictionary(grouping: snapshots.indices, by: { snapshots[$0].source }) {
+                let policy = try await policies.effective(for: source).retention
+                for (position, found) in zip(positions, policy.reasons(for: positions.map { snapshots[$0] })) {
+                    reasons[position] = found
+                }
+            }
+            return reasons
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import ArgumentParser
+import GoFormats
+import KopiaRepository
+import PostgresDump
+import RunnerContract
+
+/// `backup`.
+struct Backup: PodRunnerAction {
+    static let configuration = CommandConfiguration(
+        abstract: "Dump a database into a snapshot.",
+        discussion: """
+            Checks the source, runs pg_dump and streams it into the repository. The snapshot appears only after pg_dump has \
+            succeeded and everything is durable; then the output line is printed, last. The snapshot also holds karaffe.json \
+            (what was dumped, when, from where), roles.sql and RESTORE.md (the way back without this program).
+
+            The connection comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and libpq's other variables.
+            """)
+
+    @OptionGroup(title: "Repository") var repository: RepositoryOptions
+    @OptionGroup(title: "Source database") var connection: ConnectionOptions
+
+    @Option(
+        name: [.customShort("s", allowingJoined: true), .customLong("path")],
+        help: ArgumentHelp("Folder and name of the dump in the repository.", valueName: "path"))
+    var path: String = "backup.sql"
+
+    @Option(
+        name: [.customShort("o", allowingJoined: true), .customLong("output-name")],
+        help: ArgumentHelp("Key of the output line.", valueName: "key"))
+    var outputName: String = "kopiaOutput"
+
+    @Option(help: ArgumentHelp("The snapshot's description (default: names the database).", valueName: "text"))
+    var description: String?
+
+    @Option(help: ArgumentHelp("A tag; may be repeated.", valueName: "key:value"))
+    var tags: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "kopia's name of a compression, for example zstd-fastest, or none (default: the policy's).",
+            valueName: "name"))
+    var compression: String?
+
+    @Option(help: ArgumentHelp("How long to wait for table locks before giving up.", valueName: "seconds"))
+    var lockWait: Int = 120
+
+    @Option(help: ArgumentHelp("Seconds between progress lines on standard error; 0 for none.", valueName: "seconds"))
+    var heartbeat: Int = 5
+
+    mutating func validate() throws {
+        guard (1...86_400).contains(lockWait) else { throw ValidationError("--lock-wait must be from 1 to 86400") }
+        guard (0...3600).contains(heartbeat) else { throw ValidationError("--heartbeat must be from 0 to 3600") }
+    }
+
+    func run(_ context: RunContext) async throws {
+        _ = try PhaseOutput(checking: outputName, value: "")
+        let place = try LocationPath(path)
+        guard
+            ![BackupRecord.fileName, BackupRecord.rolesFileName, BackupRecord.instructionsFileName].contains(place.file)
+        else {
+            throw PodRunnerError(.input, "the dump cannot be named \(place.file): the snapshot has a file of that name")
+        }
+        var options = SnapshotOptions()
+        options.tags = try parsedTags()
+        options.compression = compression
+        let (settings, database) = try connection.resolve(context)
+        let access = try await repository.resolve(context)
+        let start = context.clock()
+        let written = try await DumpSession.with(settings) { session in
+            let program = try await PostgresProgram.find(
+                "pg_dump", serverMajor: session.source.serverMajor, binaryFolder: connection.pgBinDir,
+                environment: context.environment)
+            let dump = DumpOptions(
+                program: program, settings: settings, snapshot: session.snapshot, lockWaitSeconds: lockWait,
+                environment: context.environment)
+            describe(session, settings, program, context)
+            let run = BackupRun(
+                session: session, dump: dump, place: place, access: access, context: context, heartbeat: heartbeat,
+                runID: RunID.make(), startTime: start)
+            var options = options
+            options.description = description ?? "PostgreSQL database \(database)"
+            options.tags["run"] = run.runID
+            options.tags["database"] = options.tags["database"] ?? database
+            return try await run.perform(options)
+        }
+        let seconds = context.clock().secondsSince(start)
+        context.note(
+            "snapshot \(written.snapshot.id) of \(written.snapshot.source): \(Figures.bytes(written.logicalBytes)), "
+                + "\(Figures.bytes(written.uploadedBytes)) added, \(Figures.seconds(seconds))")
+        try await context.print(Location.Push.outputLine(outputName, written))
+    }
+
+    private func describe(
+        _ session: DumpSession, _ settings: PostgresSettings, _ program: PostgresProgram, _ context: RunContext
+    ) {
+        let source = session.source
+        var line = "\(settings): PostgreSQL \(source.serverVersionText), "
+        line += source.isStandby ? "standby" : "primary"
+        line += " at \(source.lsn)"
+        if let lag = source.lagSeconds { line += ", \(Figures.seconds(lag)) behind" }
+        context.note(
+            "\(line); \(Figures.bytes(source.sizeBytes)) on disk; pg_dump \(program.version) (\(program.path))")
+    }
+
+    private func parsedTags() throws -> [String: String] {
+        var parsed: [String: String] = [:]
+        for tag in tags {
+            guard let colon = tag.firstIndex(of: ":"), colon != tag.startIndex else {
+                throw PodRunnerError(.input, "the tag \"\(tag)\" is not key:value")
+            }
+            parsed[String(tag[..<colon])] = String(tag[tag.index(after: colon)...])
+        }
+        return parsed
+    }
+}
+
+/// The stream from pg_dump into one snapshot.
+private struct BackupRun: Sendable {
+    let session: DumpSession
+    let dump: DumpOptions
+    let place: LocationPath
+    let access: RepositoryAccessPoint
+    let context: RunContext
+    let heartbeat: Int
+    let runID: String
+    let startTime: Timestamp
+
+    func perform(_ options: SnapshotOptions) async throws -> WrittenSnapshot {
+        let source = access.identity.source(path: place.folder)
+        let beat = Heartbeat("dumped", context)
+        return try await access.open(.readWrite) { repository in
+            try await beat.during(every: heartbeat) {
+                try await repository.writeSnapshot(of: source, options: options) { writer in
+                    try await DumpStream.with(dump, standardError: context.errors) { stream in
+                        _ = try await writer.addFile(place.file) {
+                            let chunk = try await stream.read()
+                            beat.add(chunk?.count ?? 0)
+                            return chunk
+                        }
+                    }
+                    let record = BackupRecord(
+                        session: session, settings: dump.settings, options: dump, runID: runID, dumpFile: place.file,
+                        dumpBytes: beat.total, startTime: startTime, endTime: context.clock())
+                    let roles = session.roles.script(database: session.database.name)
+                    let instructions = RestoreInstructions.text(record: record, source: source)
+                    try await writer.addFile(BackupRecord.fileName, bytes: record.text)
+                    try await writer.addFile(BackupRecord.rolesFileName, bytes: Array(roles.utf8))
+                    try await writer.addFile(BackupRecord.instructionsFileName, bytes: Array(instructions.utf8))
+                }
+            }
+        }
+    }
+}
+
+/// Names one run: in tags, in side databases, as a key that nobody can guess.
+enum RunID {
+    /// 32 hexadecimal digits, from the system's random numbers.
+    static func make() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let text = String(generator.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }.joined()
+    }
+}

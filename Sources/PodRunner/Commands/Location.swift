@@ -1,0 +1,153 @@
+import ArgumentParser
+import GoFormats
+import KopiaRepository
+import ProcessIO
+import RunnerContract
+
+/// `location push|pull|delete`: flags, messages and results of kando.
+struct Location: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Push, pull and delete data at a profile's location, as kando does.",
+        subcommands: [Push.self, Pull.self, Remove.self])
+}
+
+/// kando's flags of every location command.
+struct LocationFlags: ParsableArguments, Sendable {
+    @OptionGroup var repository: RepositoryOptions
+
+    @Option(
+        name: [.customShort("s", allowingJoined: true), .customLong("path")],
+        help: ArgumentHelp("Path of the data in the location; the last part names the file.", valueName: "path"))
+    var path: String = ""
+
+    @OptionGroup var verbosity: VerbosityOption
+}
+
+extension Location {
+    struct Push: PodRunnerAction {
+        static let configuration = CommandConfiguration(
+            abstract: "Store a file, a folder, or standard input as a snapshot.")
+
+        @OptionGroup var location: LocationFlags
+
+        @Option(
+            name: [.customShort("o", allowingJoined: true), .customLong("output-name")],
+            help: ArgumentHelp("Key of the output line.", valueName: "key"))
+        var outputName: String = "kandoOutput"
+
+        @Argument(help: "A file or folder, or - for standard input.") var source: String
+
+        func run(_ context: RunContext) async throws {
+            // A key that cannot be printed is found before anything is stored.
+            _ = try PhaseOutput(checking: outputName, value: "")
+            let access = try await location.repository.resolve(context)
+            let written: WrittenSnapshot
+            let start = context.clock()
+            if source == "-" {
+                let path = try LocationPath(location.path)
+                let input = try context.input()
+                let folder = access.identity.source(path: path.folder)
+                try await context.print("Snapshotting \(folder) ...")
+                written = try await access.open(.readWrite) { repository in
+                    try await repository.writeSnapshot(of: folder, options: Self.options) { writer in
+                        try await writer.addFile(path.file) { try await input.read() }
+                    }
+                }
+            } else {
+                let tree = try LocalTree(source)
+                let folder = access.identity.source(path: tree.sourcePath)
+                try await context.print("Snapshotting \(folder) ...")
+                written = try await access.open(.readWrite) { repository in
+                    var options = Self.options
+                    tree.apply(to: &options)
+                    return try await repository.writeSnapshot(of: folder, options: options) { writer in
+                        try await tree.store(in: writer)
+                    }
+                }
+            }
+            let snapshot = written.snapshot
+            let seconds = context.clock().secondsSince(start)
+            try await context.print(
+                "Created snapshot with root \(snapshot.root.object) and ID \(snapshot.id) in \(Figures.seconds(seconds))"
+            )
+            try await context.print(Self.outputLine(outputName, written))
+        }
+
+        /// kando's description; retention is never applied.
+        static var options: SnapshotOptions {
+            var options = SnapshotOptions()
+            options.description = "Kanister Database Backup"
+            return options
+        }
+
+        static func outputLine(_ key: String, _ written: WrittenSnapshot) throws -> String {
+            let reference = KopiaSnapshotReference(
+                id: written.snapshot.id.description, logicalSize: written.logicalBytes,
+                physicalSize: written.uploadedBytes)
+            return try PhaseOutput(checking: key, value: reference.json).line
+        }
+    }
+
+    struct Pull: PodRunnerAction {
+        static let configuration = CommandConfiguration(
+            abstract: "Bring a snapshot back to a file or folder, or its file to standard output.")
+
+        @OptionGroup var location: LocationFlags
+        @OptionGroup var snapshot: SnapshotArgument
+        @Argument(help: "A file or folder, or - for standard output.") var target: String
+
+        func run(_ context: RunContext) async throws {
+            let id = try await snapshot.resolve(context)
+            let access = try await location.repository.resolve(context)
+            try await access.open(.readOnly) { repository in
+                let found = try await repository.snapshot(named: id.description)
+                guard target == "-" else {
+                    try await TreeRestore(repository: repository).restore(found.root, to: target)
+                    return
+                }
+                let path = try LocationPath(location.path)
+                let entry =
+                    found.root.kind == .directory ? try await repository.entry(at: path.file, in: found) : found.root
+                try await repository.openFile(entry).forEachChunk { chunk in try await context.output(chunk) }
+            }
+        }
+    }
+
+    struct Remove: PodRunnerAction {
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Delete a snapshot; one that is gone already is fine.")
+
+        @OptionGroup var location: LocationFlags
+        @OptionGroup var snapshot: SnapshotArgument
+
+        func run(_ context: RunContext) async throws {
+            let id = try await snapshot.resolve(context)
+            try await SnapshotDeletion.run(id, in: location.repository.resolve(context), context)
+        }
+    }
+}
+
+/// What `delete` and `location delete` share.
+enum SnapshotDeletion {
+    static func run(_ id: ManifestID, in access: RepositoryAccessPoint, _ context: RunContext) async throws {
+        let wasThere = try await access.open(.readWrite) { try await $0.deleteSnapshot(id) }
+        context.note(
+            wasThere
+                ? "deleted snapshot \(id); its space is freed by the repository's maintenance"
+                : "snapshot \(id) is not in \(access.location): nothing to delete")
+    }
+}
+
+/// `delete`.
+struct Delete: PodRunnerAction {
+    static let configuration = CommandConfiguration(
+        abstract: "Delete a backup's snapshot; one that is gone already is fine.")
+
+    @OptionGroup var repository: RepositoryOptions
+    @OptionGroup var snapshot: SnapshotArgument
+
+    func run(_ context: RunContext) async throws {
+        let id = try await snapshot.resolve(context)
+        try await SnapshotDeletion.run(id, in: repository.resolve(context), context)
+    }
+}

@@ -1,0 +1,135 @@
+import ArgumentParser
+import KopiaRepository
+import PostgresDump
+import RunnerContract
+
+/// Where the repository is.
+struct RepositoryOptions: ParsableArguments, Sendable {
+    @Option(
+        name: [.customShort("p", allowingJoined: true), .customLong("profile")],
+        help: ArgumentHelp(
+            "Kanister's location profile.",
+            discussion:
+                "JSON as {{ toJson .Profile }} renders it, or @FILE, or env:NAME (keeps secrets off the command line).",
+            valueName: "json"))
+    var profile: String?
+
+    @Option(help: ArgumentHelp("The repository, instead of a profile: file:///its/folder.", valueName: "url"))
+    var repository: String?
+
+    @Option(help: ArgumentHelp("File with the repository's password.", valueName: "file"))
+    var passwordFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Environment variable with the repository's password (default: KOPIA_PASSWORD).", valueName: "name"))
+    var passwordEnv: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whose snapshots these are (default: the profile's, else pod-runner@karaffe).", valueName: "user@host"))
+    var identity: String?
+
+    func resolve(_ context: RunContext) async throws -> RepositoryAccessPoint {
+        let identity = try parsedIdentity()
+        if let profile {
+            guard repository == nil else {
+                throw PodRunnerError(.usage, "--profile and --repository cannot be given together")
+            }
+            let text = try await context.resolve(profile, what: "--profile")
+            return try RepositoryAccessPoint(profile: Profile(parsing: text), identity: identity)
+        }
+        guard let repository else {
+            if context.isKando { throw PodRunnerError(.kando, "Please provide the --profile flag") }
+            throw PodRunnerError(
+                .usage, "no repository was named", hint: "give --profile, or --repository with a password")
+        }
+        let location = try RepositoryLocation(url: repository)
+        let given = try await context.readSecret(
+            file: passwordFile, variable: passwordEnv, what: passwordFile == nil ? "--password-env" : "--password-file")
+        guard let password = given ?? context.environment["KOPIA_PASSWORD"].map({ Secret($0) }) else {
+            throw PodRunnerError(
+                .input, "the repository's password is missing",
+                hint: "set KOPIA_PASSWORD, or give --password-file or --password-env")
+        }
+        guard !password.revealed.isEmpty else { throw PodRunnerError(.input, "the repository's password is empty") }
+        return RepositoryAccessPoint(location: location, password: password, identity: identity)
+    }
+
+    private func parsedIdentity() throws -> RepositoryIdentity? {
+        guard let identity else { return nil }
+        let parts = identity.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw PodRunnerError(.input, "--identity is \"\(identity)\", not user@host")
+        }
+        return RepositoryIdentity(userName: String(parts[0]), host: String(parts[1]))
+    }
+}
+
+/// How to reach PostgreSQL. The password comes from PGPASSWORD or a password file only.
+struct ConnectionOptions: ParsableArguments, Sendable {
+    @Option(help: ArgumentHelp("Server (default: PGHOST).", valueName: "name"))
+    var host: String?
+
+    @Option(help: ArgumentHelp("Port (default: PGPORT, else 5432).", valueName: "number"))
+    var port: String?
+
+    @Option(
+        name: [.customLong("username")], help: ArgumentHelp("Role to connect as (default: PGUSER).", valueName: "name"))
+    var username: String?
+
+    @Option(name: [.customLong("dbname")], help: ArgumentHelp("Database (default: PGDATABASE).", valueName: "name"))
+    var dbname: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "TLS: as libpq spells it (default: PGSSLMODE). verify-full checks the server.", valueName: "mode"))
+    var sslmode: String?
+
+    @Option(help: ArgumentHelp("Folder of pg_dump and psql (default: PATH, then the usual folders).", valueName: "dir"))
+    var pgBinDir: String?
+
+    /// - Throws: `PodRunnerError` with exit code 3 when no database is named.
+    func resolve(_ context: RunContext) throws -> (settings: PostgresSettings, database: String) {
+        let settings = try PostgresSettings(
+            environment: context.environment,
+            overrides: ["host": host, "port": port, "user": username, "dbname": dbname, "sslmode": sslmode])
+        guard let database = settings.database, !database.isEmpty else {
+            throw PodRunnerError(
+                .input, "no database was named", hint: "set PGDATABASE, or give --dbname")
+        }
+        return (settings, database)
+    }
+}
+
+/// Which snapshot, as the artifact has it.
+struct SnapshotArgument: ParsableArguments, Sendable {
+    @Option(
+        name: [.customShort("k", allowingJoined: true), .customLong("kopia-snapshot")],
+        help: ArgumentHelp(
+            "The snapshot: the artifact's JSON, @FILE, env:NAME, or an ID.", valueName: "json"))
+    var kopiaSnapshot: String?
+
+    /// The manifest ID.
+    ///
+    /// - Throws: `KopiaSnapshotReferenceError`, `PodRunnerError`.
+    func resolve(_ context: RunContext) async throws -> ManifestID {
+        let text = try await context.resolve(kopiaSnapshot ?? "", what: "--kopia-snapshot").trimmingSpace
+        // kando takes JSON only, and says so in words that tests and people know.
+        if !context.isKando, !text.hasPrefix("{"), let id = ManifestID(text) { return id }
+        let reference = try KopiaSnapshotReference(parsing: text)
+        guard let id = ManifestID(reference.id) else {
+            throw PodRunnerError(.input, "\"\(reference.id)\" cannot be the ID of a snapshot")
+        }
+        return id
+    }
+}
+
+extension String {
+    var trimmingSpace: String {
+        var text = self[...]
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        return String(text)
+    }
+}

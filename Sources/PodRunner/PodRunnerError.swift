@@ -1,0 +1,42 @@
+import KopiaRepository
+import PostgresDump
+import ProcessIO
+import RunnerContract
+
+/// What a command could not do, with the exit code that says whose fault it is.
+struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
+    let exitCode: ExitCode
+    /// A whole sentence without the hint.
+    let message: String
+    let hint: String?
+
+    init(_ exitCode: ExitCode, _ message: String, hint: String? = nil) {
+        self.exitCode = exitCode
+        self.message = message
+        self.hint = hint
+    }
+
+    /// Any error of the rooms below. A wrong password, a folder that is no repository and damage are the repository's
+    /// (5); a location, a snapshot or a path that does not exist is the caller's (3).
+    init(_ error: any Error) {
+        switch error {
+        case let error as PodRunnerError: self = error
+        case let error as PostgresError:
+            self.init(error.code == .settings ? .input : .database, error.message, hint: error.hint)
+        case let error as RepositoryError:
+            self.init(error.code.isCallersMistake ? .input : .repository, error.message, hint: error.hint)
+        case let error as KopiaSnapshotReferenceError:
+            self.init(
+                .input, error.description, hint: "--kopia-snapshot takes the artifact's JSON, @FILE, env:NAME or an ID")
+        case let error as PhaseOutputKeyError: self.init(.input, error.description)
+        case let error as DescriptorError: self.init(.input, error.message)
+        case let error as ChildError: self.init(.database, error.message)
+        case let error as Interrupted:
+            self.init(ExitCode(rawValue: error.exitCode) ?? .interrupted, error.description)
+        case is CancellationError: self.init(.interrupted, "interrupted")
+        default: self.init(.repository, "\(error)")
+        }
+    }
+
+    var description: String { hint.map { "\(message)\nhint: \($0)" } ?? message }
+}
