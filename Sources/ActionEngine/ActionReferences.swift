@@ -12,32 +12,7 @@ struct ActionReferences {
     static let deferPhase = ""
 
     init(_ action: BlueprintAction, options: TemplateOptions) {
-        for phase in action.phases + (action.deferPhase.map { [$0] } ?? []) {
-            for argument in phase.arguments {
-                add(argument.name.text, options)
-                add(argument.value, options)
-            }
-            for object in phase.objects { for field in object.reference.fields { add(field.text.text, options) } }
-        }
-        for artifact in action.outputArtifacts {
-            if let snapshot = artifact.kopiaSnapshot { add(snapshot.text, options) }
-            for pair in artifact.keyValue {
-                add(pair.name.text, options)
-                add(pair.value.text, options)
-            }
-        }
-    }
-
-    private mutating func add(_ node: YAMLNode, _ options: TemplateOptions) {
-        switch node.content {
-        case .scalar(let scalar): if case .string(let text) = scalar.value { add(text, options) }
-        case .sequence(let items): for item in items { add(item, options) }
-        case .mapping(let mapping):
-            for entry in mapping.entries {
-                add(entry.name, options)
-                add(entry.value, options)
-            }
-        }
+        for text in ActionTexts.all(of: action) { add(text, options) }
     }
 
     private mutating func add(_ text: String, _ options: TemplateOptions) {

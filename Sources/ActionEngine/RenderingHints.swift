@@ -58,7 +58,8 @@ struct RenderingHints {
         }
     }
 
-    private func phaseHint(_ key: String) -> String? {
+    /// What a phase that is not there could be.
+    func phaseHint(_ key: String) -> String? {
         let own = currentPhase.map { [$0] } ?? []
         let near = nearMissHint(for: key, among: completedPhases + own)
         let ran = list("phases that ran before this one", completedPhases)

@@ -12,7 +12,10 @@ public struct Karaffe: AsyncParsableCommand {
             Exit codes: 0 done, 1 a phase's command failed, 2 usage, 3 wrong input, 4 database, 5 repository or storage, \
             6 verification, 130 and 143 interrupted.
             """,
-        subcommands: [RenderCommand.self, RunCommand.self, RunsCommand.self])
+        subcommands: [
+            ValidateCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self, InputsCommand.self,
+            RunsCommand.self,
+        ])
 
     public init() {}
 
