@@ -110,7 +110,8 @@ let package = Package(
         .testTarget(name: "ProcessIOTests", dependencies: ["ProcessIO", "BlockingIO"]),
         .testTarget(
             name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),
-        .testTarget(name: "GoTemplateTests", dependencies: ["GoTemplate", "Diagnostics", "GoFormats"]),
+        .testTarget(
+            name: "GoTemplateTests", dependencies: ["GoTemplate", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "ActionEngineTests",
             dependencies: ["ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),

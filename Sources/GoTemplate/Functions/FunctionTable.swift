@@ -20,10 +20,12 @@ public struct FunctionTable: Sendable {
     }
 
     private static let sprigGroups: [[TemplateFunction]] = [
-        Builtins.functions, Comparisons.functions,
+        Builtins.functions, Comparisons.functions, StringFunctions.functions, CaseFunctions.functions,
+        LayoutFunctions.functions, NumberFunctions.functions, ListFunctions.functions, DictionaryFunctions.functions,
+        DefaultFunctions.functions, DateFunctions.functions, EncodingFunctions.functions,
     ]
-    private static let sprigWithoutEnvironment = FunctionTable(sprigGroups)
-    private static let sprigWithEnvironment = FunctionTable(sprigGroups)
+    private static let sprigWithoutEnvironment = FunctionTable(sprigGroups + [EnvironmentFunctions.refused])
+    private static let sprigWithEnvironment = FunctionTable(sprigGroups + [EnvironmentFunctions.allowed])
 
     public subscript(_ name: String) -> TemplateFunction? { functions[name] }
 

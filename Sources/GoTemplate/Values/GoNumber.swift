@@ -8,6 +8,17 @@ enum GoNumber {
     static func unsigned(_ text: String, base: Int) -> UInt64? { try? parseUnsigned(text, base: base) }
     static func signed(_ text: String, base: Int) -> Int64? { try? parseSigned(text, base: base) }
 
+    /// A decimal number as `strconv.Atoi` gives it beside its error: 0 for bad syntax, the nearest end out of range.
+    static func clamped(_ text: String) -> Int64 {
+        do throws(Failure) {
+            return try parseSigned(text, base: 10)
+        } catch .range {
+            return text.utf8.first == UInt8(ascii: "-") ? .min : .max
+        } catch {
+            return 0
+        }
+    }
+
     static func parseSigned(_ text: String, base: Int) throws(Failure) -> Int64 {
         var digits = Substring(text)
         var negative = false

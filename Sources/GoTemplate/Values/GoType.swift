@@ -74,6 +74,9 @@ public indirect enum GoType: Sendable, Hashable, CustomStringConvertible {
     /// `time.Time`
     public static let time = GoType.structure(GoStructType(name: "time.Time", fields: []))
 
+    /// `v1.Time` of Kubernetes' apimachinery: `time.Time`, but `null` in JSON when it is zero.
+    public static let kubernetesTime = GoType.structure(GoStructType(name: "v1.Time", fields: []))
+
     /// The type without its names.
     public var underlying: GoType {
         if case .named(_, let type) = self { return type.underlying }

@@ -90,6 +90,9 @@ extension GoValue {
     public static func bytes(_ value: [UInt8]) -> GoValue { GoValue(.bytes, .bytes(value)) }
     public static func time(_ value: GoTime) -> GoValue { GoValue(.time, .time(value)) }
 
+    /// A `v1.Time` of Kubernetes.
+    public static func kubernetesTime(_ value: GoTime) -> GoValue { GoValue(.kubernetesTime, .time(value)) }
+
     /// A string of a defined type, for example `v1.SecretType`.
     public static func string(_ value: String, type: String) -> GoValue {
         GoValue(.named(type, .string), .string(GoString(value)))
@@ -153,7 +156,7 @@ extension GoValue {
         case .array(let count, let element):
             return GoValue(type, .list(Array(repeating: .zero(of: element), count: count)))
         case .structure(let shape):
-            if shape.name == "time.Time" { return .time(.zero) }
+            if type == .time || type == .kubernetesTime { return GoValue(type, .time(.zero)) }
             return GoValue(type, .fields(shape.fields.map { .zero(of: $0.type) }))
         default: return GoValue(type, .none)
         }

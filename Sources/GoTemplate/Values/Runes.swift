@@ -109,6 +109,17 @@ enum Runes {
         return category(rune) == .lowercaseLetter
     }
 
+    static func isTitle(_ rune: UInt32) -> Bool { category(rune) == .titlecaseLetter }
+
+    /// Any kind of number, not only decimal digits.
+    static func isNumber(_ rune: UInt32) -> Bool {
+        if rune < 0x80 { return isDigit(rune) }
+        switch category(rune) {
+        case .decimalNumber, .letterNumber, .otherNumber: return true
+        default: return false
+        }
+    }
+
     static func isSpace(_ rune: UInt32) -> Bool {
         switch rune {
         case 0x09...0x0d, 0x20, 0x85, 0xa0, 0x1680, 0x2000...0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000: true
