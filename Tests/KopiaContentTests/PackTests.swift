@@ -1,5 +1,7 @@
 import GoFormats
 import KopiaBlob
+import KopiaFormat
+import TestSupport
 import Testing
 
 @testable import KopiaContent
@@ -77,5 +79,87 @@ import Testing
     func anUnfinishedOrTooLongVarintIsNil(hex: String) {
         var position = 0
         #expect(readUvarint(bytes(hex: hex), at: &position) == nil)
+    }
+}
+
+/// A pack with all randomness given, as computed from the format's description. The first bytes of its index were
+/// confirmed with kopia's index builder, a pack of this layout by `kopia index recover`.
+@Suite struct PackVectorTests {
+    private static func crypto() throws -> ContentCrypto {
+        try ContentCrypto(
+            hash: .blake2b256Truncated128, encryption: .aes256GCM, secret: SecretBytes(Array(0...0x1f)),
+            masterKey: SecretBytes(Array(0x20...0x3f)))
+    }
+
+    private static let session = "s0011223344556677144"
+
+    private static func encrypt(_ bytes: [UInt8], _ iv: [UInt8], nonce: ClosedRange<UInt8>) throws -> [UInt8] {
+        var output: [UInt8] = []
+        try crypto().encrypt(bytes.span.bytes, iv: EncryptionIV(iv), nonce: Array(nonce), appendingTo: &output)
+        return output
+    }
+
+    private static func pack() throws -> (bytes: [UInt8], entries: [IndexEntry]) {
+        let plaintext = Array("Hello, World!".utf8)
+        let hash = try crypto().hash(plaintext)
+        let id = try blobID("pa0a1a2a3a4a5a6a7a8a9aaabacadaeaf-\(session)")
+        var fillers: [UInt8] = [0x33, 0x22, 0x11]
+        let randomBytes = { (count: Int) in [UInt8](repeating: fillers.popLast() ?? 0, count: count) }
+        var builder = PackBuilder(id: id, replica: [], randomBytes: randomBytes)
+        _ = builder.append(
+            try encrypt(plaintext, hash, nonce: 0xa0...0xab),
+            IndexEntry(
+                id: ContentID(prefix: 0, hash: hash), pack: id, packOffset: 0, packedLength: 0,
+                originalLength: 13, timestampSeconds: 1_767_225_601))
+        let bytes = try builder.finish(.v2, randomBytes: randomBytes) { localIndex in
+            let iv = try crypto().hash(localIndex)
+            #expect(hexadecimal(iv) == "cb0402f122d42256278bf6750b8a824d")
+            return (iv, try encrypt(localIndex, iv, nonce: 0xb0...0xbb))
+        }
+        return (bytes, builder.entries)
+    }
+
+    @Test func aPackEqualsTheVectorByteForByte() throws {
+        let bytes = try Self.pack().bytes
+        #expect(bytes.count == 4298)
+        #expect(hexadecimal(bytes.suffix(27)) == "0110cb0402f122d42256278bf6750b8a824d8020af01e4b075581a")
+        #expect(
+            SHA256.hex(bytes) == "68741af071d024fdce8b7b09e071e796afd75ebc612e6b6c2cc9af0db3039b73")
+    }
+
+    @Test func itsIndexBlobEqualsTheVector() throws {
+        let index = try PackIndexBuilder(Self.pack().entries).encode(.v2)
+        #expect(
+            hexadecimal(index)
+                == "021100100000000100000001010000000000004e0d2d0e46fdde664485db615d465b6955b9010000002000000d0000290000360000003d0000000003007061306131613261336134613561366137613861396161616261636164616561662d7330303131323233333434353536363737313434"
+        )
+        let sealed = try Self.crypto().sealBlob(prefix: "xn0_", suffix: "\(Self.session)-c1", plaintext: index)
+        #expect(sealed.id.description == "xn0_8bf424f020d5d3bc78b5bce5004c6eae-s0011223344556677144-c1")
+        let hash = try Self.crypto().hash(index)
+        let body = try Self.encrypt(index, hash, nonce: 0xc0...0xcb)
+        #expect(
+            SHA256.hex(body) == "198fdd45848037ef5adf1933d10218c8cccc41f4218c5b59aa5fdb365e639376")
+        #expect(try Self.crypto().openBlob(sealed.id, body) == index)
+    }
+
+    @Test(arguments: [(32, 4064), (4095, 1), (4096, 4096)])
+    func paddingIsNeverEmpty(length: Int, padding: Int) throws {
+        var builder = PackBuilder(id: try blobID("p1-s1"), replica: []) { [UInt8](repeating: 1, count: $0) }
+        if length > 32 {
+            _ = builder.append(
+                [UInt8](repeating: 2, count: length - 32),
+                IndexEntry(
+                    id: try contentID("00112233445566778899aabbccddeeff"), pack: try blobID("p1-s1"), packOffset: 0,
+                    packedLength: 0, originalLength: 1, timestampSeconds: 1))
+            let bytes = try builder.finish(.v2) {
+                [UInt8](repeating: 1, count: $0)
+            } seal: {
+                (Array($0.prefix(16)), $0)
+            }
+            let trailer = try PackTrailer(tail: bytes, packLength: Int64(bytes.count))
+            #expect(trailer.localIndexOffset == Int64(length + padding))
+        } else {
+            #expect(builder.length == length)
+        }
     }
 }
