@@ -119,10 +119,16 @@ enum FileSystem {
         guard retrying({ Int(fsync(descriptor)) }) == 0 else { throw Failure("fsync", path) }
     }
 
-    /// Makes the names inside a folder durable. File systems that cannot do it (some network ones) say EINVAL, and
-    /// there is nothing better to do there.
+    /// Makes the names inside a folder durable. Where that cannot be asked for (EINVAL of some network file systems, a
+    /// folder above the repository that may not be read) there is nothing better to do.
     static func syncFolder(_ path: String) throws(Failure) {
-        let descriptor = try open(path, O_RDONLY | O_DIRECTORY)
+        let descriptor: Int32
+        do throws(Failure) {
+            descriptor = try open(path, O_RDONLY | O_DIRECTORY)
+        } catch {
+            if error.number == EACCES { return }
+            throw error
+        }
         defer { _ = Glibc.close(descriptor) }
         if retrying({ Int(fsync(descriptor)) }) != 0, errno != EINVAL, errno != ENOTSUP {
             throw Failure("fsync", path)

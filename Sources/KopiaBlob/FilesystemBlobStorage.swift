@@ -18,7 +18,7 @@ public struct FilesystemBlobStorage: BlobStorage {
     /// Absolute, without a slash at the end.
     public let path: String
     public let layout: ShardLayout
-    private let state: State
+    let state: State
 
     public var displayName: String { "file://\(path)" }
 
@@ -95,8 +95,7 @@ public struct FilesystemBlobStorage: BlobStorage {
                     hint: "choose an empty or new folder for the repository")
             }
             let storage = FilesystemBlobStorage(path: root, layout: layout, lacksShardsFile: false)
-            try storage.replaceFile(
-                folder: root, name: ShardLayout.fileName, layout.encoded, blob: nil, action: "create the repository")
+            try storage.replaceFile(folder: root, name: ShardLayout.fileName, layout.encoded)
             return storage
         } catch let failure as FileSystem.Failure {
             throw failure.error(blob: nil, "create the repository folder")
@@ -194,170 +193,9 @@ public struct FilesystemBlobStorage: BlobStorage {
         }
     }
 
-    // MARK: Blocking halves
-
-    private func place(_ id: BlobID) throws(BlobError) -> (folders: [String], file: String) {
-        guard let place = layout.place(id) else {
-            throw BlobError(.unsupported, blob: id, "blob ID '\(id)' would leave the repository folder")
-        }
-        return place
-    }
-
-    private func filePath(_ id: BlobID) throws(BlobError) -> String {
-        let (folders, file) = try place(id)
-        return folders.reduce(path) { $0 + "/" + $1 } + "/" + file
-    }
-
-    private func missing(_ id: BlobID) -> BlobError {
-        BlobError(.notFound, blob: id, "blob '\(id)' is not in \(displayName)")
-    }
-
-    private func getBlocking(_ id: BlobID, _ range: Range<Int64>?) throws(BlobError) -> [UInt8] {
-        let file = try filePath(id)
-        let size: Int64
-        let bytes: [UInt8]
-        let wanted: Range<Int64>
-        do throws(FileSystem.Failure) {
-            let descriptor = try FileSystem.open(file, O_RDONLY | O_NOFOLLOW)
-            defer { _ = close(descriptor) }
-            let status = try FileSystem.status(descriptor, path: file)
-            size = status.isRegularFile ? status.size : 0
-            wanted = range ?? 0..<size
-            guard wanted.lowerBound >= 0, wanted.upperBound <= size else { throw FileSystem.Failure("range", file) }
-            bytes = try FileSystem.read(
-                descriptor, path: file, offset: wanted.lowerBound, count: Int(wanted.upperBound - wanted.lowerBound))
-        } catch {
-            if error.isMissing { throw missing(id) }
-            if error.call == "range" { throw outOfRange(id, range, file) }
-            throw error.error(blob: id, "read blob '\(id)'")
-        }
-        guard bytes.count == wanted.count else {
-            throw BlobError(
-                .io, blob: id,
-                "blob '\(id)' gave \(bytes.count) bytes where \(wanted.count) were expected: it was cut short while being read",
-                isTransient: true)
-        }
-        return bytes
-    }
-
-    private func outOfRange(_ id: BlobID, _ range: Range<Int64>?, _ file: String) -> BlobError {
-        let size = (try? FileSystem.linkStatus(file))?.size ?? 0
-        let wanted = range ?? 0..<0
-        return BlobError(
-            .invalidRange, blob: id,
-            "blob '\(id)' has \(size) bytes; bytes \(wanted.lowerBound) to \(wanted.upperBound) were asked for")
-    }
-
-    private func putBlocking(_ id: BlobID, _ bytes: [UInt8]) throws(BlobError) {
-        let (folders, file) = try place(id)
-        state.writeShardsFileOnce {
-            try? replaceFile(
-                folder: path, name: ShardLayout.fileName, layout.encoded, blob: nil, action: "write '.shards'")
-        }
-        var folder = path
-        do throws(FileSystem.Failure) {
-            for name in folders {
-                let parent = folder
-                folder += "/" + name
-                if state.isDurable(folder) { continue }
-                _ = try FileSystem.makeFolder(folder)
-                // Also when it was there: whoever made it may not have synced it yet.
-                try FileSystem.syncFolder(parent)
-                state.rememberDurable(folder)
-            }
-        } catch {
-            throw error.error(blob: id, "write blob '\(id)'")
-        }
-        try replaceFile(folder: folder, name: file, bytes, blob: id, action: "write blob '\(id)'")
-    }
-
-    /// Temporary name, sync, rename, sync the folder. On failure the temporary file is removed.
-    private func replaceFile(
-        folder: String, name: String, _ bytes: [UInt8], blob: BlobID?, action: String
-    ) throws(BlobError) {
-        let final = "\(folder)/\(name)"
-        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
-        let temporary = "\(final).tmp.\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)"
-        do throws(FileSystem.Failure) {
-            let descriptor = try FileSystem.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            do throws(FileSystem.Failure) {
-                try FileSystem.write(descriptor, path: temporary, bytes)
-                try FileSystem.sync(descriptor, path: temporary)
-            } catch {
-                _ = close(descriptor)
-                throw error
-            }
-            // Linux frees the descriptor even when close reports an error; network file systems report late writes here.
-            guard close(descriptor) == 0 else { throw FileSystem.Failure("close", temporary) }
-            try FileSystem.rename(temporary, to: final)
-            try FileSystem.syncFolder(folder)
-        } catch {
-            try? FileSystem.remove(temporary)
-            throw error.error(blob: blob, action)
-        }
-    }
-
-    private func deleteBlocking(_ id: BlobID) throws(BlobError) {
-        let file = try filePath(id)
-        do throws(FileSystem.Failure) {
-            try FileSystem.remove(file)
-        } catch {
-            if !error.isMissing { throw error.error(blob: id, "delete blob '\(id)'") }
-        }
-    }
-
-    private func metadataBlocking(_ id: BlobID) throws(BlobError) -> BlobMetadata {
-        let file = try filePath(id)
-        let status: FileSystem.Status
-        do throws(FileSystem.Failure) {
-            status = try FileSystem.linkStatus(file)
-        } catch {
-            if error.isMissing { throw missing(id) }
-            throw error.error(blob: id, "look at blob '\(id)'")
-        }
-        guard status.isRegularFile else { throw missing(id) }
-        return BlobMetadata(id: id, length: status.size, timestamp: status.modified)
-    }
-
-    /// `idSoFar` is what the folder names from the root down spell.
-    private func walk(
-        folder: String, idSoFar: String, prefix: String, into found: inout [BlobMetadata]
-    ) throws(FileSystem.Failure) {
-        let entries: [FileSystem.Entry]
-        do throws(FileSystem.Failure) {
-            entries = try FileSystem.entries(folder)
-        } catch {
-            // A folder that went away meanwhile; the root itself must be there.
-            if error.isMissing, folder != path { return }
-            throw error
-        }
-        for entry in entries {
-            let text = idSoFar + entry.name
-            let entryPath = "\(folder)/\(entry.name)"
-            var isFolder = entry.isFolder
-            if isFolder == nil { isFolder = (try? FileSystem.linkStatus(entryPath))?.isDirectory }
-            if isFolder == true {
-                if text.utf8.starts(with: prefix.utf8) || prefix.utf8.starts(with: text.utf8), text.utf8.count <= 512 {
-                    try walk(folder: entryPath, idSoFar: text, prefix: prefix, into: &found)
-                }
-                continue
-            }
-            guard text.utf8.starts(with: prefix.utf8), entry.isRegularFile != false,
-                entry.name.hasSuffix(ShardLayout.blobSuffix), let id = BlobID(String(text.dropLast(2)))
-            else { continue }
-            do throws(FileSystem.Failure) {
-                let status = try FileSystem.linkStatus(entryPath)
-                guard status.isRegularFile else { continue }
-                found.append(BlobMetadata(id: id, length: status.size, timestamp: status.modified))
-            } catch {
-                if !error.isMissing { throw error }
-            }
-        }
-    }
-
     // MARK: What is remembered
 
-    private final class State: Sendable {
+    final class State: Sendable {
         private let lacksShardsFile: Mutex<Bool>
         private let durableFolders = Mutex<Set<String>>([])
 
@@ -373,6 +211,8 @@ public struct FilesystemBlobStorage: BlobStorage {
         }
 
         func isDurable(_ folder: String) -> Bool { durableFolders.withLock { $0.contains(folder) } }
+
+        func forgetDurable() { durableFolders.withLock { $0.removeAll() } }
 
         func rememberDurable(_ folder: String) {
             durableFolders.withLock { folders in

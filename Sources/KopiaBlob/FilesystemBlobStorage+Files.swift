@@ -1,0 +1,167 @@
+internal import Glibc
+
+/// The blocking halves of the provider's calls.
+extension FilesystemBlobStorage {
+    private func place(_ id: BlobID) throws(BlobError) -> (folders: [String], file: String) {
+        guard let place = layout.place(id) else {
+            throw BlobError(.unsupported, blob: id, "blob ID '\(id)' would leave the repository folder")
+        }
+        return place
+    }
+
+    private func filePath(_ id: BlobID) throws(BlobError) -> String {
+        let (folders, file) = try place(id)
+        return folders.reduce(path) { $0 + "/" + $1 } + "/" + file
+    }
+
+    private func missing(_ id: BlobID) -> BlobError {
+        BlobError(.notFound, blob: id, "blob '\(id)' is not in \(displayName)")
+    }
+
+    func getBlocking(_ id: BlobID, _ range: Range<Int64>?) throws(BlobError) -> [UInt8] {
+        let file = try filePath(id)
+        let (status, bytes): (FileSystem.Status, [UInt8]?)
+        do throws(FileSystem.Failure) {
+            let descriptor = try FileSystem.open(file, O_RDONLY | O_NOFOLLOW)
+            defer { _ = close(descriptor) }
+            status = try FileSystem.status(descriptor, path: file)
+            let wanted = range ?? 0..<status.size
+            bytes =
+                wanted.lowerBound < 0 || wanted.upperBound > status.size || !status.isRegularFile
+                ? nil
+                : try FileSystem.read(descriptor, path: file, offset: wanted.lowerBound, count: wanted.count)
+        } catch {
+            if error.isMissing { throw missing(id) }
+            throw error.error(blob: id, "read blob '\(id)'")
+        }
+        guard status.isRegularFile else { throw missing(id) }
+        let wanted = range ?? 0..<status.size
+        guard let bytes else {
+            throw BlobError(
+                .invalidRange, blob: id,
+                "blob '\(id)' has \(status.size) bytes; bytes \(wanted.lowerBound) to \(wanted.upperBound) were asked for"
+            )
+        }
+        guard bytes.count == wanted.count else {
+            throw BlobError(
+                .io, blob: id,
+                "blob '\(id)' gave \(bytes.count) bytes where \(wanted.count) were expected: it was cut short while being read",
+                isTransient: true)
+        }
+        return bytes
+    }
+
+    func putBlocking(_ id: BlobID, _ bytes: [UInt8]) throws(BlobError) {
+        let (folders, file) = try place(id)
+        state.writeShardsFileOnce { try? replaceFile(folder: path, name: ShardLayout.fileName, layout.encoded) }
+        do throws(FileSystem.Failure) {
+            do throws(FileSystem.Failure) {
+                try replaceFile(folder: try makeFolders(folders), name: file, bytes)
+            } catch {
+                // A folder that is remembered went away meanwhile: make it again, once.
+                guard error.isMissing, !folders.isEmpty else { throw error }
+                state.forgetDurable()
+                try replaceFile(folder: try makeFolders(folders), name: file, bytes)
+            }
+        } catch {
+            throw error.error(blob: id, "write blob '\(id)'")
+        }
+    }
+
+    /// The folders below the root, made where missing, and durable.
+    private func makeFolders(_ names: [String]) throws(FileSystem.Failure) -> String {
+        var folder = path
+        for name in names {
+            let parent = folder
+            folder += "/" + name
+            if state.isDurable(folder) { continue }
+            _ = try FileSystem.makeFolder(folder)
+            // Also when it was there: whoever made it may not have synced it yet.
+            try FileSystem.syncFolder(parent)
+            state.rememberDurable(folder)
+        }
+        return folder
+    }
+
+    /// Temporary name, sync, rename, sync the folder. On failure the temporary file is removed.
+    func replaceFile(folder: String, name: String, _ bytes: [UInt8]) throws(FileSystem.Failure) {
+        let final = "\(folder)/\(name)"
+        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        let temporary = "\(final).tmp.\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)"
+        let descriptor = try FileSystem.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        do throws(FileSystem.Failure) {
+            do throws(FileSystem.Failure) {
+                try FileSystem.write(descriptor, path: temporary, bytes)
+                try FileSystem.sync(descriptor, path: temporary)
+            } catch {
+                _ = close(descriptor)
+                throw error
+            }
+            // Linux frees the descriptor even when close fails; network file systems report late writes here.
+            guard close(descriptor) == 0 else { throw FileSystem.Failure("close", temporary) }
+            try FileSystem.rename(temporary, to: final)
+        } catch {
+            try? FileSystem.remove(temporary)
+            throw error
+        }
+        try FileSystem.syncFolder(folder)
+    }
+
+    func deleteBlocking(_ id: BlobID) throws(BlobError) {
+        let file = try filePath(id)
+        do throws(FileSystem.Failure) {
+            try FileSystem.remove(file)
+        } catch {
+            if !error.isMissing { throw error.error(blob: id, "delete blob '\(id)'") }
+        }
+    }
+
+    func metadataBlocking(_ id: BlobID) throws(BlobError) -> BlobMetadata {
+        let file = try filePath(id)
+        let status: FileSystem.Status
+        do throws(FileSystem.Failure) {
+            status = try FileSystem.linkStatus(file)
+        } catch {
+            if error.isMissing { throw missing(id) }
+            throw error.error(blob: id, "look at blob '\(id)'")
+        }
+        guard status.isRegularFile else { throw missing(id) }
+        return BlobMetadata(id: id, length: status.size, timestamp: status.modified)
+    }
+
+    /// `idSoFar` is what the folder names from the root down spell.
+    func walk(
+        folder: String, idSoFar: String, prefix: String, into found: inout [BlobMetadata]
+    ) throws(FileSystem.Failure) {
+        let entries: [FileSystem.Entry]
+        do throws(FileSystem.Failure) {
+            entries = try FileSystem.entries(folder)
+        } catch {
+            // A folder that went away meanwhile; the root itself must be there.
+            if error.isMissing, folder != path { return }
+            throw error
+        }
+        for entry in entries {
+            let text = idSoFar + entry.name
+            let entryPath = "\(folder)/\(entry.name)"
+            var isFolder = entry.isFolder
+            if isFolder == nil { isFolder = (try? FileSystem.linkStatus(entryPath))?.isDirectory }
+            if isFolder == true {
+                if text.utf8.starts(with: prefix.utf8) || prefix.utf8.starts(with: text.utf8), text.utf8.count <= 512 {
+                    try walk(folder: entryPath, idSoFar: text, prefix: prefix, into: &found)
+                }
+                continue
+            }
+            guard entry.isRegularFile != false, entry.name.hasSuffix(ShardLayout.blobSuffix),
+                let id = BlobID(String(text.dropLast(ShardLayout.blobSuffix.count))), id.hasPrefix(prefix)
+            else { continue }
+            do throws(FileSystem.Failure) {
+                let status = try FileSystem.linkStatus(entryPath)
+                guard status.isRegularFile else { continue }
+                found.append(BlobMetadata(id: id, length: status.size, timestamp: status.modified))
+            } catch {
+                if !error.isMissing { throw error }
+            }
+        }
+    }
+}
