@@ -27,6 +27,7 @@ let package = Package(
         .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev", "libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Shared by both planes.
@@ -41,6 +42,9 @@ let package = Package(
         .target(name: "RunnerContract", dependencies: ["GoFormats"]),
         /// Child processes: bounded streaming, process groups, teardown.
         .target(name: "ProcessIO", dependencies: ["BlockingIO", subprocess, systemPackage], exclude: ["README.md"]),
+
+        /// libcurl: requests, streams, HTTP/2, TLS pins, retry delays.
+        .target(name: "HTTPTransport", dependencies: ["BlockingIO", "CCurl"], exclude: ["README.md"]),
 
         // Control plane, bottom up.
 
@@ -102,11 +106,12 @@ let package = Package(
         // Tests. Tiers are targets: <Room>Tests are hermetic; Compatibility and Integration use other programs.
 
         .target(
-            name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "COpenSSL"],
+            name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "BlockingIO", "COpenSSL"],
             path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
         .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
+        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"]),
         .testTarget(name: "ProcessIOTests", dependencies: ["ProcessIO", "BlockingIO"]),
         .testTarget(
             name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),
@@ -134,7 +139,8 @@ let package = Package(
             ],
             exclude: ["Fixtures"]),
         .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
-        .testTarget(name: "PodRunnerTests", dependencies: ["PodRunner", "PostgresDump", "KopiaRepository", "GoFormats"]),
+        .testTarget(
+            name: "PodRunnerTests", dependencies: ["PodRunner", "PostgresDump", "KopiaRepository", "GoFormats"]),
         .testTarget(
             name: "CompatibilityTests",
             dependencies: [

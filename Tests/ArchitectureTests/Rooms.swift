@@ -31,6 +31,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("GoFormats", .shared, []),
         Room("BlockingIO", .shared, ["Dispatch"]),
         Room("RunnerContract", .shared, ["GoFormats"]),
+        Room("HTTPTransport", .shared, ["BlockingIO", "CCurl"]),
         Room("ProcessIO", .shared, ["BlockingIO", "Subprocess", "SystemPackage", "Dispatch"]),
 
         Room("Blueprints", .control, ["Diagnostics", "GoFormats", "CYaml"]),
@@ -76,6 +77,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         "CPQ": ["PostgresDump"],
         "CZstd": ["KopiaFormat"],
         "CZlib": ["KopiaFormat"],
+        "CCurl": ["HTTPTransport"],
         "COpenSSL": ["KopiaFormat", "GoTemplate"],
         "Subprocess": ["ProcessIO"],
         "SystemPackage": ["ProcessIO"],

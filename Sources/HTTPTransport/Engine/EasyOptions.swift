@@ -1,0 +1,103 @@
+internal import CCurl
+
+/// Sets options of an easy handle and remembers the first one libcurl refused.
+struct EasyOptions {
+    private let handle: UnsafeMutableRawPointer
+    private(set) var refused: String?
+
+    init(_ handle: UnsafeMutableRawPointer) { self.handle = handle }
+
+    mutating func connection(_ configuration: HTTPClientConfiguration, pin: UnsafeMutableRawPointer?) {
+        note(karaffe_set_open_socket(handle), "the socket callback")
+        long(CURLOPT_NOSIGNAL, 1)
+        string(CURLOPT_PROTOCOLS_STR, "http,https")
+        long(CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeout.milliseconds)
+        long(CURLOPT_TCP_KEEPALIVE, 1)
+        long(CURLOPT_BUFFERSIZE, 256 << 10)
+        long(CURLOPT_UPLOAD_BUFFERSIZE, 2 << 20)
+        long(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        string(CURLOPT_USERAGENT, configuration.userAgent)
+        switch configuration.versions {
+        case .negotiated: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        case .http1: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        case .http2: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+        }
+        if configuration.proxy == .none {
+            string(CURLOPT_PROXY, "")
+            string(CURLOPT_NOPROXY, "*")
+        }
+        switch configuration.trust {
+        case .authorities(nil): break
+        case .authorities(let pem?):
+            note(
+                pem.withUnsafeBytes { karaffe_setopt_blob(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count) },
+                "the CA certificates")
+            note(karaffe_setopt_string(handle, CURLOPT_CAPATH, nil), "no CA folder")
+        case .pinned:
+            // The callback is only asked when verification is on; the name is not what a pin is about.
+            long(CURLOPT_SSL_VERIFYPEER, 1)
+            long(CURLOPT_SSL_VERIFYHOST, 0)
+            note(karaffe_set_pin(handle, pin), "the certificate pin")
+        case .anything:
+            long(CURLOPT_SSL_VERIFYPEER, 0)
+            long(CURLOPT_SSL_VERIFYHOST, 0)
+        }
+    }
+
+    mutating func request(_ request: HTTPRequest) {
+        string(CURLOPT_URL, request.url.wireText)
+        long(CURLOPT_PATH_AS_IS, 1)
+        if let timeout = request.timeout { long(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
+        switch request.body {
+        case .bytes(let bytes): upload(request.method, Int64(bytes.count))
+        case .stream(let length, _): upload(request.method, length ?? -1)
+        case .none where request.method == .put || request.method == .post: upload(request.method, 0)
+        case .none where request.method == .head: long(CURLOPT_NOBODY, 1)
+        case .none where request.method == .get: long(CURLOPT_HTTPGET, 1)
+        case .none: string(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+        }
+    }
+
+    private mutating func upload(_ method: HTTPMethod, _ length: Int64) {
+        long(CURLOPT_UPLOAD, 1)
+        string(CURLOPT_CUSTOMREQUEST, method.rawValue)
+        note(karaffe_setopt_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(length)), "the body's length")
+    }
+
+    mutating func long(_ option: CURLoption, _ value: Int) {
+        note(karaffe_setopt_long(handle, option, value), "option \(option.rawValue)")
+    }
+
+    mutating func string(_ option: CURLoption, _ value: String) {
+        note(karaffe_setopt_string(handle, option, value), "option \(option.rawValue)")
+    }
+
+    mutating func pointer(_ option: CURLoption, _ value: UnsafeMutableRawPointer) {
+        note(karaffe_setopt_pointer(handle, option, value), "option \(option.rawValue)")
+    }
+
+    mutating func list(_ option: CURLoption, _ value: UnsafeMutablePointer<curl_slist>?) {
+        note(karaffe_setopt_list(handle, option, value), "option \(option.rawValue)")
+    }
+
+    mutating func data(_ option: CURLoption, _ callback: @escaping karaffe_data_callback) {
+        note(karaffe_setopt_data(handle, option, callback), "option \(option.rawValue)")
+    }
+
+    mutating func seek(_ callback: @escaping karaffe_seek_callback) {
+        note(karaffe_setopt_seek(handle, callback), "the seek callback")
+    }
+
+    private mutating func note(_ result: CURLcode, _ what: String) {
+        if result != CURLE_OK, refused == nil { refused = "\(what): \(String(cString: curl_easy_strerror(result)))" }
+    }
+}
+
+extension Duration {
+    /// Rounded up, at least 1 and at most about 24 days, which is what libcurl's timeouts take.
+    var milliseconds: Int {
+        let (seconds, attoseconds) = components
+        guard seconds < 2_000_000 else { return 2_000_000_000 }
+        return max(1, Int(seconds) * 1000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+    }
+}

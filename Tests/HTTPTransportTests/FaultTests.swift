@@ -1,0 +1,160 @@
+import HTTPTransport
+import Synchronization
+import TestSupport
+import Testing
+
+/// What goes wrong on the way, and that each of it is told apart.
+struct FaultTests {
+    private static func client(_ change: (inout HTTPClientConfiguration) -> Void = { _ in }) throws -> HTTPClient {
+        var configuration = HTTPClientConfiguration()
+        configuration.proxy = .none
+        change(&configuration)
+        return try HTTPClient(configuration)
+    }
+
+    private static func failure(
+        _ client: HTTPClient, _ port: Int, host: String = "127.0.0.1", _ change: (inout HTTPRequest) -> Void = { _ in }
+    ) async -> HTTPError? {
+        var request = HTTPRequest(.get, HTTPURL(scheme: .http, host: host, port: port, path: "/p", query: "sig=s3cr3t"))
+        change(&request)
+        do {
+            _ = try await client.execute(request, bodyLimit: 1 << 20)
+            return nil
+        } catch {
+            return error as? HTTPError
+        }
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        let id: String
+        /// Written after the request's head was read; then the connection ends.
+        let response: String
+        let isReset: Bool
+        let code: HTTPError.Code
+        let isTransient: Bool
+        var testDescription: String { id }
+    }
+
+    @Test(arguments: [
+        Case(id: "nothing", response: "", isReset: false, code: .reset, isTransient: true),
+        Case(id: "reset", response: "", isReset: true, code: .reset, isTransient: true),
+        Case(id: "half a head", response: "HTTP/1.1 200 OK\r\nA: b", isReset: false, code: .reset, isTransient: true),
+        Case(
+            id: "half a body", response: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", isReset: false,
+            code: .reset, isTransient: true),
+        Case(
+            id: "half a chunk", response: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n123",
+            isReset: false, code: .reset, isTransient: true),
+        Case(
+            id: "another protocol", response: "SSH-2.0-OpenSSH_9.2\r\n", isReset: false, code: .protocolViolation,
+            isTransient: false),
+    ])
+    func aBrokenResponseIsToldApart(_ test: Case) async throws {
+        let server = try LoopbackServer { connection, _ in
+            _ = try connection.readHead()
+            try connection.write(test.response)
+            if test.isReset { connection.reset() }
+        }
+        let error = try #require(await Self.failure(try Self.client(), server.port))
+        #expect(error.code == test.code, "\(error)")
+        #expect(error.isTransient == test.isTransient)
+        #expect(error.message.hasPrefix("GET http://127.0.0.1:\(server.port)/p: "))
+        #expect(!"\(error)".contains("s3cr3t"))
+    }
+
+    @Test func nobodyListens() async throws {
+        let port = try unusedPort()
+        try await eventually { !isListening(port: port) }
+        let error = try #require(await Self.failure(try Self.client(), port))
+        #expect(error.code == .connect)
+        #expect(error.isTransient)
+        #expect(error.hint == "check host, port and firewall, and that the server is running")
+    }
+
+    @Test func anUnknownNameIsADNSError() async throws {
+        let error = try #require(await Self.failure(try Self.client(), 80, host: "no-such-host.invalid"))
+        #expect(error.code == .dns)
+    }
+
+    @Test func theRequestsTimeEnds() async throws {
+        let server = try LoopbackServer { connection, _ in
+            _ = try connection.readHead()
+            _ = try connection.read()
+        }
+        let error = try #require(
+            await Self.failure(try Self.client(), server.port) { $0.timeout = .milliseconds(100) })
+        #expect(error.code == .timeout)
+        #expect(error.isTransient)
+    }
+
+    @Test func aTransferThatStandsStillTimesOut() async throws {
+        let server = try LoopbackServer { connection, _ in
+            _ = try connection.readHead()
+            try connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12")
+            _ = try connection.read()
+        }
+        let client = try Self.client { $0.lowSpeed = .init(bytesPerSecond: 100, window: .milliseconds(500)) }
+        let error = try #require(await Self.failure(client, server.port))
+        #expect(error.code == .timeout)
+        #expect(
+            error.message
+                == "GET http://127.0.0.1:\(server.port)/p: no answer in time: the connection stands still after 0 bytes sent and 2 received"
+        )
+    }
+
+    /// libcurl tries again by itself when a connection it kept was closed by the server in the meantime.
+    @Test func aDeadConnectionThatWasKeptIsNoError() async throws {
+        let server = try LoopbackServer { connection, _ in
+            guard let request = try connection.readHead() else { return }
+            _ = try connection.readBody(request)
+            try connection.respond(200)
+        }
+        let client = try Self.client()
+        for _ in 0..<3 {
+            let error = await Self.failure(client, server.port) {
+                $0.method = .put
+                $0.body = .bytes([1, 2, 3])
+            }
+            #expect(error == nil)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    @Test(arguments: [0, 50])
+    func cancellingEndsTheRequestAtOnce(_ milliseconds: Int) async throws {
+        let hasEnded = Mutex(false)
+        let server = try LoopbackServer { connection, _ in
+            _ = try connection.readHead()
+            _ = try connection.read()
+            hasEnded.withLock { $0 = true }
+        }
+        let client = try Self.client()
+        let task = Task {
+            try await client.execute(
+                HTTPRequest(.get, HTTPURL(scheme: .http, host: "127.0.0.1", port: server.port)), bodyLimit: 10)
+        }
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        let start = ContinuousClock.now
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(start.duration(to: .now) < .milliseconds(500))
+        if milliseconds > 0 { try await eventually { hasEnded.withLock { $0 } } }
+    }
+
+    @Test func aRequestThatWaitsForAPlaceCanBeCancelled() async throws {
+        let server = try LoopbackServer { connection, _ in
+            _ = try connection.readHead()
+            _ = try connection.read()
+        }
+        let client = try Self.client { $0.requestsMax = 1 }
+        let request = HTTPRequest(.get, HTTPURL(scheme: .http, host: "127.0.0.1", port: server.port))
+        let first = Task { try await client.execute(request, bodyLimit: 10) }
+        try await Task.sleep(for: .milliseconds(30))
+        let second = Task { try await client.execute(request, bodyLimit: 10) }
+        try await Task.sleep(for: .milliseconds(30))
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+    }
+}
