@@ -78,7 +78,8 @@ let package = Package(
             name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"],
             exclude: ["README.md"]),
         /// Contents, packs, pack indexes, index blobs, epochs, sessions.
-        .target(name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"]),
+        .target(
+            name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"], exclude: ["README.md"]),
         /// Splitters, object IDs, indirect objects, object reader and writer.
         .target(name: "KopiaObject", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
         /// Labelled JSON manifests.

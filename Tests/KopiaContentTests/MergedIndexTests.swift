@@ -108,6 +108,8 @@ import Testing
                 pack: "p" + String(repeating: "0", count: 31 - String($0 / 5).count) + "\($0 / 5)-s0011223344556677144")
         }
         merged.add(try PackIndex(decoding: PackIndexBuilder(entries).encode(.v2)))
+        merged.trim()
         #expect(merged.memoryFootprint <= Int(count) * 64)
+        for entry in entries.prefix(100) { #expect(merged.entry(entry.id) == entry) }
     }
 }

@@ -50,6 +50,11 @@ struct IndexSegment: Sendable {
         records.append(contentsOf: other.records[start..<(start + recordSize)])
     }
 
+    /// Gives back the room of entries that a merge dropped.
+    mutating func trim() {
+        if records.capacity > records.count + records.count / 8 { records = exactCopy(records) }
+    }
+
     func key(_ position: Int) -> ArraySlice<UInt8> {
         let start = position * recordSize
         return records[start..<(start + keySize)]

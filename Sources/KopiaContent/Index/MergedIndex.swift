@@ -6,7 +6,7 @@ import KopiaBlob
 /// grown to its size, so loading n entries from any number of blobs costs n log n, and adding a small index to a large
 /// table costs next to nothing. A look-up is a binary search in each segment.
 ///
-/// Concurrency and memory: a value. With 128-bit hashes 41 bytes an entry (57 with 256-bit ones) and 71 … 79 a pack; at
+/// Concurrency and memory: a value. With 128-bit hashes 41 bytes an entry (57 with 256-bit ones) and 67 … 75 a pack of kopia's name length; at
 /// most the superseded duplicates of the smaller segments on top; while two segments are merged, both and the result
 /// exist. A test holds one million contents, five a pack, to 64 bytes each.
 ///
@@ -28,6 +28,12 @@ public struct MergedIndex: Sendable {
 
     /// Bytes held for the entries and names.
     public var memoryFootprint: Int { segments.reduce(packs.memoryFootprint) { $0 + $1.records.capacity } }
+
+    /// Gives back spare room; for when much has been added.
+    public mutating func trim() {
+        packs.trim()
+        for position in segments.indices { segments[position].trim() }
+    }
 
     public mutating func add(_ index: PackIndex) {
         guard index.count > 0 else { return }

@@ -35,6 +35,12 @@ struct PackNameTable: Sendable {
         return names[start..<Int(ends[Int(number)])]
     }
 
+    /// Gives back what growing by doubling left over.
+    mutating func trim() {
+        names = exactCopy(names)
+        ends = exactCopy(ends)
+    }
+
     private func findSlot(_ name: [UInt8]) -> Int {
         var slot = Int(PackIndexBuilder.fnv1a(name)) & (slots.count - 1)
         while slots[slot] != 0, !bytes(slots[slot] - 1).elementsEqual(name) { slot = (slot + 1) & (slots.count - 1) }
@@ -44,5 +50,14 @@ struct PackNameTable: Sendable {
     private mutating func grow() {
         slots = Array(repeating: 0, count: slots.count * 2)
         for number in 0..<UInt32(ends.count) { slots[findSlot(Array(bytes(number)))] = number + 1 }
+    }
+}
+
+/// The same elements without spare room.
+func exactCopy<Element>(_ elements: [Element]) -> [Element] {
+    guard elements.capacity > elements.count else { return elements }
+    return [Element](unsafeUninitializedCapacity: elements.count) { buffer, count in
+        count = elements.count
+        _ = buffer.initialize(fromContentsOf: elements)
     }
 }

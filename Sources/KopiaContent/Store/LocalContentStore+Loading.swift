@@ -57,6 +57,7 @@ extension LocalContentStore {
         var merged = isGrowing ? committed : MergedIndex(hashLength: crypto.hashLength)
         let wanted = active.filter { !isGrowing || !loaded.contains($0.id) }
         let damaged = try await fetchIndexes(wanted) { merged.add($0) }
+        merged.trim()
         let result = merged
         state.withLock { state in
             state.committed = result

@@ -8,6 +8,8 @@ extension LocalContentStore {
     static let coalescingGapMax: Int64 = 64 << 10
     /// Bytes of one ranged read.
     static let coalescedBytesMax: Int64 = 16 << 20
+    /// Encrypted bytes that one task decrypts.
+    static let decodingBatchBytes = 512 << 10
     /// Ranged reads at a time.
     static let parallelReads = 8
 
@@ -98,17 +100,23 @@ extension LocalContentStore {
     struct PackSpan: Sendable {
         var pack: BlobID
         var range: Range<Int64>
-        var items: [(position: Int, entry: IndexEntry)]
+        var items: [Item]
+
+        struct Item: Sendable {
+            /// In the list that was asked for.
+            var position: Int
+            var entry: IndexEntry
+        }
     }
 
     /// Sorts the contents into spans; what is not found or not in the storage yet is read one by one.
     func plan(_ ids: [ContentID]) -> (spans: [PackSpan], single: [Int]) {
         var single: [Int] = []
-        var items: [(position: Int, entry: IndexEntry)] = []
+        var items: [PackSpan.Item] = []
         state.withLock { state in
             for (position, id) in ids.enumerated() {
                 if let entry = state.visibleEntry(id), state.pendingEntries[id] == nil {
-                    items.append((position, entry))
+                    items.append(PackSpan.Item(position: position, entry: entry))
                 } else {
                     single.append(position)
                 }
@@ -145,14 +153,36 @@ extension LocalContentStore {
             for item in span.items { results.append((item.position, try await read(item.entry.id))) }
             return results
         }
-        return try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
-            for item in span.items {
-                let start = Int(item.entry.packRange.lowerBound - span.range.lowerBound)
-                let part = start..<(start + Int(item.entry.packedLength))
-                group.addTask { (item.position, try self.decode(item.entry, Array(bytes[part]))) }
+        return try await withThrowingTaskGroup(of: [(Int, [UInt8])].self) { group in
+            for batch in batches(span) {
+                group.addTask {
+                    try batch.map { ($0.position, try self.decode($0.entry, in: bytes, of: span)) }
+                }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            return try await group.reduce(into: []) { $0 += $1 }
         }
+    }
+
+    private func decode(_ entry: IndexEntry, in bytes: [UInt8], of span: PackSpan) throws -> [UInt8] {
+        let start = Int(entry.packRange.lowerBound - span.range.lowerBound)
+        let stored = bytes.span.bytes
+        return try decode(entry, stored.extracting(start..<(start + Int(entry.packedLength))))
+    }
+
+    /// The contents of a span in pieces that keep a core busy long enough to be worth a task.
+    private func batches(_ span: PackSpan) -> [ArraySlice<PackSpan.Item>] {
+        var batches: [ArraySlice<PackSpan.Item>] = []
+        var start = 0
+        var length = 0
+        for (position, item) in span.items.enumerated() {
+            length += Int(item.entry.packedLength)
+            guard length >= Self.decodingBatchBytes else { continue }
+            batches.append(span.items[start...position])
+            start = position + 1
+            length = 0
+        }
+        if start < span.items.count { batches.append(span.items[start...]) }
+        return batches
     }
 
     /// The stored bytes of a content, from the storage or from a pack that is not there yet.
@@ -172,7 +202,9 @@ extension LocalContentStore {
     /// Decrypts and decompresses.
     ///
     /// - Throws: `ContentError.Code.damaged`.
-    func decode(_ entry: IndexEntry, _ stored: [UInt8]) throws -> [UInt8] {
+    func decode(_ entry: IndexEntry, _ stored: [UInt8]) throws -> [UInt8] { try decode(entry, stored.span.bytes) }
+
+    private func decode(_ entry: IndexEntry, _ stored: RawSpan) throws -> [UInt8] {
         guard entry.encryptionKeyID == 0 else {
             throw damaged(entry, "its index entry names encryption key \(entry.encryptionKeyID), only 0 exists")
         }

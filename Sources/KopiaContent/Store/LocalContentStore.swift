@@ -18,10 +18,13 @@ import Synchronization
 ///
 /// Concurrency: all methods may be called from any number of tasks; flushes and refreshes are serialised.
 ///
-/// Memory: the index (`MergedIndex`: 41 bytes a content); packs: at most `packsInFlightMax` full ones and the two being
-/// filled, each `maxPackSize` and one content large, and one copy of a pack while it is put together; per running
-/// `write` its plaintext, compressed and encrypted form. `write` suspends while `packsInFlightMax` packs are not
-/// uploaded; the calls that passed before add their contents, no more.
+/// Memory:
+/// - index: 41 bytes a content (`MergedIndex`), twice that while it is loaded again after a compaction; up to 200,000
+///   entries that are not published yet, 60 MB for the moment in which their index is written;
+/// - packs: at most `packsInFlightMax` full ones and the two being filled, each as large as `maxPackSize` and one
+///   content, and a copy of each full one while it is put together. `write` suspends while `packsInFlightMax` packs wait
+///   for the storage; calls that were under way before still add their contents;
+/// - each running `write`: its plaintext, compressed and encrypted form.
 ///
 /// Source: kopia `repo/content/content_manager.go`; `kopia-format` §3, §4, §7.
 public final class LocalContentStore: ContentStore {
@@ -55,8 +58,8 @@ public final class LocalContentStore: ContentStore {
 
     /// Index entries are written at the latest this long after the previous time.
     static let indexFlushInterval = Duration.seconds(600)
-    /// … or once so many have gathered.
-    static let unpublishedEntriesMax = 1_000_000
+    /// … or once so many have gathered: writing an index takes about 300 bytes an entry for a moment.
+    static let unpublishedEntriesMax = 200_000
     /// Indexes older than this are loaded again before they are relied on for deduplication.
     static let indexRefreshInterval = Duration.seconds(900)
     /// A content that is missing right after a refresh is missing.
