@@ -13,10 +13,16 @@ extension Repository {
             for (source, positions) in Dictionary(grouping: snapshots.indices, by: { snapshots[$0].source }) {
                 let policy = try await policies.effective(for: source).retention
                 for (position, found) in zip(positions, policy.reasons(for: positions.map { snapshots[$0] })) {
-                    reasons[position] = found
+                    reasons[position] = found.sorted { Self.rank($0) < Self.rank($1) }
                 }
             }
             return reasons
         }
+    }
+
+    /// kopia lists reasons from the shortest period to the longest.
+    private static func rank(_ reason: String) -> Int {
+        let name = reason.prefix { $0 != "-" }
+        return ["latest", "hourly", "daily", "weekly", "monthly", "annual"].firstIndex(of: String(name)) ?? 6
     }
 }

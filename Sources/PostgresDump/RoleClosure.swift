@@ -47,7 +47,8 @@ public struct RoleClosure: Sendable, Hashable {
         self.memberships = memberships
     }
 
-    /// Members of superusers are not followed, and neither are reserved roles: both would lead to the whole server.
+    /// Superusers and reserved roles are not followed: both would lead to the whole server. The connected administrator
+    /// counts only where the database itself needs it, and what else the members belong to is not this database's.
     private static let closureSQL = """
         WITH RECURSIVE
         database AS (
@@ -63,16 +64,18 @@ public struct RoleClosure: Sendable, Hashable {
             UNION SELECT datdba FROM database
             UNION SELECT s.setrole FROM pg_catalog.pg_db_role_setting s, database d
             WHERE s.setdatabase = d.oid AND s.setrole <> 0),
-        down AS (
+        members AS (
             SELECT oid FROM needed
             UNION
-            SELECT m.member FROM pg_catalog.pg_auth_members m JOIN down ON m.roleid = down.oid
-            JOIN followed f ON f.oid = down.oid),
-        closure AS (
-            SELECT oid FROM down
+            SELECT m.member FROM pg_catalog.pg_auth_members m JOIN members ON m.roleid = members.oid
+            JOIN followed f ON f.oid = members.oid
+            JOIN pg_catalog.pg_roles r ON r.oid = m.member AND r.rolname <> current_user AND NOT r.rolsuper),
+        groups AS (
+            SELECT oid FROM needed
             UNION
-            SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN closure ON m.member = closure.oid
-            JOIN followed f ON f.oid = closure.oid)
+            SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN groups ON m.member = groups.oid
+            JOIN followed f ON f.oid = groups.oid),
+        closure AS (SELECT oid FROM members UNION SELECT oid FROM groups)
         """
 
     /// - Throws: `PostgresError`.
@@ -182,8 +185,7 @@ extension RoleClosure {
 
                 BEGIN
                   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \(SQLText.literal(role.name))) THEN
-                    \(role.createStatement);
-                    \(role.settingStatements.map { "\($0);" }.joined(separator: "\n    "))
+                    \(([role.createStatement] + role.settingStatements).map { "\($0);" }.joined(separator: "\n    "))
                   END IF;
                 END
                 """

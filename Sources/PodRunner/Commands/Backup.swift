@@ -37,9 +37,9 @@ struct Backup: PodRunnerAction {
 
     @Option(
         help: ArgumentHelp(
-            "kopia's name of a compression, for example zstd-fastest, or none (default: the policy's).",
+            "kopia's name of a compression, none, or policy for what the repository's policies say.",
             valueName: "name"))
-    var compression: String?
+    var compression: String = "zstd-fastest"
 
     @Option(help: ArgumentHelp("How long to wait for table locks before giving up.", valueName: "seconds"))
     var lockWait: Int = 120
@@ -62,7 +62,7 @@ struct Backup: PodRunnerAction {
         }
         var options = SnapshotOptions()
         options.tags = try parsedTags()
-        options.compression = compression
+        options.compression = compression == "policy" ? nil : compression
         let (settings, database) = try connection.resolve(context)
         let access = try await repository.resolve(context)
         let start = context.clock()
@@ -143,9 +143,10 @@ private struct BackupRun: Sendable {
                         dumpBytes: beat.total, startTime: startTime, endTime: context.clock())
                     let roles = session.roles.script(database: session.database.name)
                     let instructions = RestoreInstructions.text(record: record, source: source)
-                    try await writer.addFile(BackupRecord.fileName, bytes: record.text)
-                    try await writer.addFile(BackupRecord.rolesFileName, bytes: Array(roles.utf8))
-                    try await writer.addFile(BackupRecord.instructionsFileName, bytes: Array(instructions.utf8))
+                    try await writer.addFile(BackupRecord.fileName, mode: .file, bytes: record.text)
+                    try await writer.addFile(BackupRecord.rolesFileName, mode: .file, bytes: Array(roles.utf8))
+                    try await writer.addFile(
+                        BackupRecord.instructionsFileName, mode: .file, bytes: Array(instructions.utf8))
                 }
             }
         }
