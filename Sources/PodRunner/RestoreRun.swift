@@ -38,16 +38,19 @@ struct RestoreRun: Sendable {
                 "psql", serverMajor: server.major, binaryFolder: options.connection.pgBinDir,
                 environment: context.environment, acceptsOlder: true)
             let occupancy = try await check(server)
+            let plan = try await plan(occupancy)
             var joined: [String] = []
             do {
-                let owner = try await prepareRoles(server, &joined)
-                try await build(server, program, owner)
+                let owner = try await prepareRoles(server, plan, &joined)
+                try await build(server, program, plan, owner)
                 try await putInPlace(server, occupancy)
             } catch {
                 await cleanUp(leaving: joined)
                 throw error
             }
-            try await server.leave(joined)
+            // An administrator of the same name keeps what it was a member of when the backup was made.
+            let kept = Set(plan.roles.memberships.filter { $0.member == server.user }.map(\.role))
+            try await server.leave(joined.filter { !kept.contains($0) })
         }
         context.note("database \"\(database)\" is in place on \(settings.host):\(settings.port)")
     }
@@ -82,40 +85,72 @@ struct RestoreRun: Sendable {
         return occupancy
     }
 
+    /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
+    private struct Plan: Sendable {
+        var properties: DatabaseProperties?
+        var roles = RoleClosure(roles: [], memberships: [])
+    }
+
+    private func plan(_ occupancy: TargetServer.Occupancy) async throws -> Plan {
+        if let record { return Plan(properties: record.database, roles: record.roles) }
+        guard occupancy != .absent else { return Plan() }
+        return try await PostgresClient.with(settings.with(database: database)) { client in
+            Plan(
+                properties: try await DatabaseProperties.read(from: client),
+                roles: try await RoleClosure.read(from: client))
+        }
+    }
+
     /// Roles first: with them there, objects get their owners and privileges as dumped.
     ///
     /// - Returns: the new database's owner; nil for the administrator.
-    private func prepareRoles(_ server: TargetServer, _ joined: inout [String]) async throws -> String? {
-        if let record {
-            for warning in try await server.createMissing(record.roles) { context.note("warning: \(warning)") }
-        }
+    private func prepareRoles(_ server: TargetServer, _ plan: Plan, _ joined: inout [String]) async throws -> String? {
+        for warning in try await server.createMissing(plan.roles) { context.note("warning: \(warning)") }
         if let application {
             try await server.ensureLogin(application.user, password: application.password)
         }
         let present = try await server.roleNames()
-        var needed = record?.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name) ?? []
-        let recorded = record?.database.owner
+        var needed = plan.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name)
+        let recorded = plan.properties?.owner
         let owner =
             recorded.flatMap { present.contains($0) && !DatabaseRole.isReserved($0) ? $0 : nil } ?? application?.user
-        if let owner, !needed.contains(owner) { needed.append(owner) }
-        if let application, !needed.contains(application.user) { needed.append(application.user) }
-        joined = try await server.join(needed)
+        for role in [owner, application?.user].compactMap({ $0 }) where !needed.contains(role) { needed.append(role) }
+        try await server.join(needed, joined: &joined)
         return owner == server.user ? nil : owner
     }
 
-    private func build(_ server: TargetServer, _ program: PostgresProgram, _ owner: String?) async throws {
-        let name = SQLText.identifier(sideName)
-        if let record {
+    private func build(
+        _ server: TargetServer, _ program: PostgresProgram, _ plan: Plan, _ owner: String?
+    ) async throws {
+        if let properties = plan.properties {
             try await server.client.query(
-                record.database.createStatement(name: sideName, owner: owner, targetMajor: server.major))
+                properties.createStatement(name: sideName, owner: owner, targetMajor: server.major))
         } else {
             let ownership = owner.map { " OWNER \(SQLText.identifier($0))" } ?? ""
-            try await server.client.query("CREATE DATABASE \(name) TEMPLATE template0\(ownership)")
+            try await server.client.query(
+                "CREATE DATABASE \(SQLText.identifier(sideName)) TEMPLATE template0\(ownership)")
         }
         context.note("restoring into \(sideName) with psql \(program.version) (\(program.path))")
         let side = settings.with(database: sideName)
+        try await load(side, program, targetMajor: server.major)
+        try await PostgresClient.with(side) { client in _ = try await client.query("ANALYZE") }
+        guard let properties = plan.properties else { return }
+        let present = try await server.roleNames()
+        let statements = properties.finishingStatements(
+            database: sideName, owner: owner ?? server.user, hasRole: present.contains)
+        for statement in statements {
+            do {
+                try await server.client.query(statement)
+            } catch let error as PostgresError where error.code == .permission || error.code == .query {
+                // Settings that only a superuser may give must not cost the data.
+                context.note("warning: \(statement): \(error.message)")
+            }
+        }
+    }
+
+    private func load(_ side: PostgresSettings, _ program: PostgresProgram, targetMajor: Int) async throws {
         let restore = RestoreOptions(
-            program: program, settings: side, targetMajor: server.major, environment: context.environment,
+            program: program, settings: side, targetMajor: targetMajor, environment: context.environment,
             restrictKey: runID)
         let beat = Heartbeat("restored", context)
         let report = try await beat.during(every: options.heartbeat) {
@@ -126,20 +161,8 @@ struct RestoreRun: Sendable {
                 }
             }
         }
-        for statement in report.leftOut { context.note("left out: \(statement)") }
-        try await PostgresClient.with(side) { client in _ = try await client.query("ANALYZE") }
-        guard let record else { return }
-        let present = try await server.roleNames()
-        let statements = record.database.finishingStatements(
-            database: sideName, owner: owner ?? server.user, hasRole: present.contains)
-        for statement in statements {
-            do {
-                try await server.client.query(statement)
-            } catch let error as PostgresError where error.code == .permission || error.code == .query {
-                // Settings that only a superuser may give must not cost the data.
-                context.note("warning: \(statement): \(error.message)")
-            }
-        }
+        for statement in report.leftOut { context.note("left out, unknown to this server: \(statement)") }
+        if report.leftOutDrops > 0 { context.note("left out \(report.leftOutDrops) DROPs: the database is new") }
     }
 
     private func putInPlace(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws {

@@ -25,8 +25,10 @@ public struct DumpFilter: Sendable {
     private var isInStart = true
     private var restrictKey: [UInt8]?
     private var tail: [UInt8] = []
-    /// What was left out, for the log: `SET transaction_timeout = 0;`.
+    /// Settings that were left out, for the log: `SET transaction_timeout = 0;`.
     public private(set) var leftOut: [String] = []
+    /// DROPs that were left out.
+    public private(set) var leftOutDrops = 0
     /// The text calls itself a dump of pg_dump, so it must also have pg_dump's end.
     private var isDump = false
     /// After the start: whether the next byte begins a line.
@@ -106,16 +108,19 @@ public struct DumpFilter: Sendable {
         }
         if text.hasPrefix("SELECT pg_catalog.set_config("), text.hasSuffix(";") { return line }
         if isDrop(text) {
-            if leftOut.count < 100 { leftOut.append(text) }
+            leftOutDrops += 1
             return []
         }
         isInStart = false
         return line
     }
 
-    /// A whole statement of the section `--clean` puts first. A dropped schema comes back by a CREATE, so that stays.
+    /// A whole statement of the section `--clean` puts first. The schema `public` is there in a fresh database, and the
+    /// dump makes it again when it drops it, so that one stays.
     private func isDrop(_ text: String) -> Bool {
-        guard text.hasSuffix(";"), !text.hasPrefix("DROP SCHEMA ") else { return false }
+        guard text.hasSuffix(";"), !["DROP SCHEMA public;", "DROP SCHEMA \"public\";"].contains(text) else {
+            return false
+        }
         return text.hasPrefix("DROP ") || (text.hasPrefix("ALTER ") && text.contains(" DROP "))
     }
 

@@ -127,11 +127,25 @@ public struct DumpStream: Sendable {
         return result.value
     }
 
+    /// pg_dump's error and what the server said about it; its whole output has been shown before.
+    private static func reason(in standardError: String) -> String? {
+        let lines = standardError.split(separator: "\n").map(String.init)
+        func first(_ marker: String) -> String? {
+            lines.lazy.compactMap { line in
+                let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+                guard parts.count == 3, parts[1].contains(marker) else { return nil }
+                return String(parts[2].drop { $0 == " " })
+            }.first
+        }
+        guard let error = first("error") ?? lines.last else { return nil }
+        return first("detail").map { "\(error) (\($0))" } ?? error
+    }
+
     static func failure(
         _ exit: ChildExit, program: String, place: String, standardError: String
     ) -> PostgresError {
-        let last = standardError.split(separator: "\n").last.map(String.init)
-        let message = "pg_dump of \(place) \(exit)" + (last.map { ": \($0)" } ?? "") + "; no snapshot was made"
+        let reason = reason(in: standardError).map { ": \($0)" } ?? ""
+        let message = "pg_dump of \(place) \(exit)\(reason)"
         if standardError.contains("conflict with recovery") {
             return PostgresError(
                 .conflictWithRecovery, message,
@@ -143,7 +157,10 @@ public struct DumpStream: Sendable {
                 .dump, message, hint: "something ended pg_dump (out of memory?); trying again may help",
                 isTransient: true)
         }
-        let connectionWords = ["server closed the connection", "connection to server", "terminating connection"]
+        let connectionWords = [
+            "server closed the connection", "connection to server", "terminating connection", "EOF detected",
+            "could not receive data from server", "SSL error", "SSL SYSCALL error",
+        ]
         if connectionWords.contains(where: { standardError.contains($0) }) {
             return PostgresError(
                 .dump, message, hint: "the connection to the server failed; trying again may help", isTransient: true)

@@ -46,8 +46,10 @@ public struct RestoreOptions: Sendable {
 public struct RestoreReport: Sendable {
     /// Bytes of the dump.
     public let bytes: Int64
-    /// Statements that were left out on purpose.
+    /// Settings that were left out because the target does not know them.
     public let leftOut: [String]
+    /// DROPs of a `--clean` dump, left out because the database is new.
+    public let leftOutDrops: Int
 }
 
 extension RestoreOptions {
@@ -142,6 +144,8 @@ private final class RestoreFeed: Sendable {
     }
 
     var report: RestoreReport {
-        state.withLock { RestoreReport(bytes: $0.bytes, leftOut: $0.filter.leftOut) }
+        state.withLock {
+            RestoreReport(bytes: $0.bytes, leftOut: $0.filter.leftOut, leftOutDrops: $0.filter.leftOutDrops)
+        }
     }
 }

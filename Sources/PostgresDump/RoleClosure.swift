@@ -48,7 +48,8 @@ public struct RoleClosure: Sendable, Hashable {
     }
 
     /// Superusers and reserved roles are not followed: both would lead to the whole server. The connected administrator
-    /// counts only where the database itself needs it, and what else the members belong to is not this database's.
+    /// counts as a role only where the database itself needs it, but what of the closure it belongs to is remembered.
+    /// What else the members belong to is not this database's.
     private static let closureSQL = """
         WITH RECURSIVE
         database AS (
@@ -110,8 +111,8 @@ public struct RoleClosure: Sendable, Hashable {
                 SELECT pg_catalog.to_json(m) AS membership, r.rolname AS role, p.rolname AS member
                 FROM pg_catalog.pg_auth_members m
                 JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles p ON p.oid = m.member
-                JOIN closure a ON a.oid = m.roleid JOIN closure b ON b.oid = m.member
-                WHERE NOT p.rolsuper AND p.rolname !~ '^(pg_|azure|rds_|rdsadmin|cloudsql)' ORDER BY r.rolname, p.rolname
+                JOIN closure a ON a.oid = m.roleid LEFT JOIN closure b ON b.oid = m.member
+                WHERE (b.oid IS NOT NULL OR p.rolname = current_user) AND NOT p.rolsuper AND p.rolname !~ '^(pg_|azure|rds_|rdsadmin|cloudsql)' ORDER BY r.rolname, p.rolname
                 """
         ).rows.map { row in
             let membership = try row.json("membership")
@@ -191,7 +192,8 @@ extension RoleClosure {
                 """
             text += "DO \(SQLText.dollarQuoted(body + "\n"));\n"
         }
-        for membership in memberships {
+        let names = Set(roles.map(\.name))
+        for membership in memberships where names.contains(membership.member) {
             text += "\(membership.grantStatement(targetMajor: 15));\n"
         }
         return text

@@ -99,7 +99,9 @@ extension TargetServer {
                 warnings.append("role \"\(role.name)\" was created without \(attributes), which it had on the source")
             }
         }
-        for membership in closure.memberships where membership.member != user && membership.role != user {
+        let present = try await roleNames()
+        for membership in closure.memberships
+        where membership.member != user && membership.role != user && present.contains(membership.member) {
             await tolerate(membership.grantStatement(targetMajor: major), &warnings)
         }
         return warnings
@@ -132,11 +134,10 @@ extension TargetServer {
 
     /// Joins the connected administrator to roles whose objects it must hand over, for the time of a restore.
     ///
-    /// - Returns: the roles that were joined now and are to be left again.
+    /// - Parameter joined: gets the roles that were joined now and are to be left again, also when a later one fails.
     /// - Throws: `PostgresError` when the administrator may not.
-    public func join(_ roles: [String]) async throws -> [String] {
-        if isSuperuser { return [] }
-        var joined: [String] = []
+    public func join(_ roles: [String], joined: inout [String]) async throws {
+        if isSuperuser { return }
         for role in roles where role != user && !DatabaseRole.isReserved(role) {
             let kinds = major >= 16 ? ["USAGE", "SET"] : ["USAGE"]
             let checks = kinds.map { "pg_catalog.pg_has_role(current_user, $1, '\($0)')" }.joined(separator: " AND ")
@@ -145,7 +146,6 @@ extension TargetServer {
             try await client.query("GRANT \(SQLText.identifier(role)) TO CURRENT_USER\(options)")
             joined.append(role)
         }
-        return joined
     }
 
     public func leave(_ roles: [String]) async throws {

@@ -23,37 +23,46 @@ public struct ChildInputWriter: Sendable {
     ///
     /// - Throws: `ChildError.Code.closedInput` when the child has closed its input or ended; `CancellationError`.
     public func write(_ bytes: [UInt8]) async throws {
-        var offset = 0
-        while offset < bytes.count {
-            try Task.checkCancellation()
-            switch Self.writeSome(bytes, from: offset, to: descriptor.number) {
-            case .wrote(let count): offset += count
-            case .closed: throw ChildError(.closedInput, name, "\(name) stopped reading its input")
-            case .full:
-                let isOpen = try await onDedicatedThread { [descriptor, child] in
-                    Self.waitForPlace(descriptor.number, ended: child.ended.number)
+        try Task.checkCancellation()
+        // What the pipe takes at once needs no thread; the rest goes from one thread, because the reader makes room in
+        // steps of a page.
+        var state = Self.writeSome(bytes, from: 0, to: descriptor.number)
+        if case .full(let offset) = state {
+            state = try await onDedicatedThread { [descriptor, child] in
+                var state = WriteState.full(offset)
+                while case .full(let offset) = state {
+                    guard Self.waitForPlace(descriptor.number, ended: child.ended.number) else { return .closed }
+                    state = Self.writeSome(bytes, from: offset, to: descriptor.number)
                 }
-                try Task.checkCancellation()
-                guard isOpen else { throw ChildError(.closedInput, name, "\(name) stopped reading its input") }
+                return state
             }
         }
+        try Task.checkCancellation()
+        if case .closed = state { throw ChildError(.closedInput, name, "\(name) stopped reading its input") }
     }
 
-    private enum Step { case wrote(Int), full, closed }
+    private enum WriteState: Sendable {
+        case done
+        /// The pipe is full from this offset on.
+        case full(Int)
+        case closed
+    }
 
     /// The descriptor does not block, so this is fit for the cooperative pool.
-    private static func writeSome(_ bytes: [UInt8], from offset: Int, to descriptor: Int32) -> Step {
+    private static func writeSome(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> WriteState {
         bytes.withUnsafeBytes { buffer in
-            guard let start = buffer.baseAddress else { return .wrote(0) }
-            while true {
-                let count = Glibc.write(descriptor, start + offset, buffer.count - offset)
-                if count >= 0 { return .wrote(count) }
-                switch errno {
-                case EINTR: continue
-                case EAGAIN: return .full
-                default: return .closed
+            var offset = start
+            while offset < buffer.count, let base = buffer.baseAddress {
+                let count = Glibc.write(descriptor, base + offset, buffer.count - offset)
+                if count >= 0 {
+                    offset += count
+                } else if errno == EAGAIN {
+                    return .full(offset)
+                } else if errno != EINTR {
+                    return .closed
                 }
             }
+            return .done
         }
     }
 

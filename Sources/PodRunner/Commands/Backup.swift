@@ -81,7 +81,12 @@ struct Backup: PodRunnerAction {
             options.description = description ?? "PostgreSQL database \(database)"
             options.tags["run"] = run.runID
             options.tags["database"] = options.tags["database"] ?? database
-            return try await run.perform(options)
+            do {
+                return try await run.perform(options)
+            } catch {
+                context.note("no snapshot was made")
+                throw error
+            }
         }
         let seconds = context.clock().secondsSince(start)
         context.note(

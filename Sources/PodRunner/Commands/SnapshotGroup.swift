@@ -55,7 +55,9 @@ extension SnapshotGroup {
                 if !reasons.isEmpty { object["retentionReason"] = .array(reasons.map { .string($0) }) }
                 return " " + GoJSON.text(.object(object))
             }
-            try await context.print(items.isEmpty ? "[]" : "[\n\(items.joined(separator: ",\n"))\n]")
+            // Without a line break at the end, as kopia: the two can be compared byte by byte.
+            let text = items.isEmpty ? "[\n]" : "[\n\(items.joined(separator: ",\n"))\n]"
+            try await context.output(Array(text.utf8))
         }
 
         private static func line(_ snapshot: Snapshot, _ reasons: [String]) -> String {
