@@ -220,7 +220,7 @@ func isAlive(_ processIdentifier: Int32) -> Bool { kill(processIdentifier, 0) ==
                 try await withChild(shell("sleep 100")) { _ in throw Failure() }
             }
         }
-        #expect(time < .seconds(2))
+        #expect(time < .seconds(30))
     }
 
     @Test func aChildThatIgnoresSIGTERMIsKilledAfterTheGrace() async {
@@ -237,7 +237,7 @@ func isAlive(_ processIdentifier: Int32) -> Bool { kill(processIdentifier, 0) ==
             }
         }
         #expect(time >= .milliseconds(300))
-        #expect(time < .seconds(3))
+        #expect(time < .seconds(30))
     }
 
     @Test func cancellingNeverLooksLikeSuccess() async throws {
@@ -278,15 +278,15 @@ func isAlive(_ processIdentifier: Int32) -> Bool { kill(processIdentifier, 0) ==
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(!isAlive(grandchild) || isZombie(grandchild))
-        #expect(clock.now - start < .seconds(3))
+        #expect(clock.now - start < .seconds(30))
     }
 
     @Test func aGrandchildThatLeftTheGroupCannotHoldUpTheEnd() async throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let result = try await runChild(shell("setsid sleep 30 & sleep 0.1; echo out"), outputLimit: 100)
+        let result = try await runChild(shell("setsid sleep 100 & sleep 0.1; echo out"), outputLimit: 100)
         #expect(result.value == Array("out\n".utf8))
-        #expect(clock.now - start < .seconds(5))
+        #expect(clock.now - start < .seconds(30))
     }
 
     @Test func aFailingProducerEndsTheChildBeforeItSeesTheEndOfItsInput() async {
