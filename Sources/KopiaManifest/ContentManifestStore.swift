@@ -113,6 +113,28 @@ public final class ContentManifestStore: ManifestStore {
         }
     }
 
+    /// What can be read of the manifests, and what is wrong with the contents that cannot: for verifying. Everything else
+    /// stops at the first.
+    public func findReadable(
+        labels: [String: String]
+    ) async throws -> (entries: [ManifestEntry], problems: [ContentID: any Error]) {
+        var records = LoadedManifests()
+        var problems: [ContentID: any Error] = [:]
+        for info in try await contents.list(prefix: ManifestContainer.contentPrefix).sorted(by: { $0.id < $1.id }) {
+            do {
+                records = try await records.adding(info.id, from: contents)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                problems[info.id] = error
+            }
+        }
+        let entries = records.records.values.compactMap(Self.entry)
+            .filter { entry in labels.allSatisfy { entry.labels[$0.key] == $0.value } }
+            .sorted { ($0.modified, $0.id) < ($1.modified, $1.id) }
+        return (entries, problems)
+    }
+
     private static func entry(_ record: ManifestRecord) -> ManifestEntry? {
         record.document.map {
             ManifestEntry(id: record.id, labels: $0.labels, modified: record.modified, payload: $0.payload)
@@ -156,6 +178,13 @@ private struct LoadedManifests: Sendable {
                 result.contents.insert(id)
             }
         }
+        return result
+    }
+
+    func adding(_ id: ContentID, from store: any ContentStore) async throws -> LoadedManifests {
+        var result = self
+        for record in try ManifestContainer.decode(try await store.read(id), of: id) { result.add(record) }
+        result.contents.insert(id)
         return result
     }
 

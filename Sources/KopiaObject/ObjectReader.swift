@@ -11,6 +11,9 @@ public struct ObjectReader: Sendable {
     /// Bytes.
     public let length: Int64
 
+    /// The contents that hold its tables, at most a few; empty for a direct object.
+    public let tableContentIDs: [ContentID]
+
     private let contents: any ContentStore
     let table: PieceTable
 
@@ -23,27 +26,26 @@ public struct ObjectReader: Sendable {
     ///   names; whatever reading a content throws.
     public static func open(_ id: ObjectID, in contents: any ContentStore) async throws -> ObjectReader {
         var table = PieceTable()
+        var tableContentIDs: [ContentID] = []
         if let tableObject = id.table {
-            let text = try await open(tableObject, in: contents).readAll(limit: tableLengthMax)
-            table = try PieceTable(text: text, of: id)
+            let tableReader = try await open(tableObject, in: contents)
+            table = try PieceTable(text: try await tableReader.readAll(limit: tableLengthMax), of: id)
+            tableContentIDs = tableReader.tableContentIDs + tableReader.contentIDs
         } else {
             let length: Int64
             if id.isCompressed {
                 // Only the compressed stream knows.
                 length = Int64(try await readPiece(id, expectedLength: nil, in: contents).count)
             } else {
-                guard let info = try await contents.info(id.content) else {
-                    throw ContentError(
-                        .notFound, content: id.content, "content \(id.content) is in no index of the repository",
-                        hint: "its index blob is missing, or it was removed by maintenance; run a verification")
-                }
+                guard let info = try await contents.info(id.content) else { throw notFound(id.content) }
                 length = info.originalLength
             }
             if let problem = table.append(id, length: length) {
                 throw ObjectError(.malformed, object: id, "object \(id) cannot be read: \(problem)")
             }
         }
-        return ObjectReader(id: id, length: table.length, contents: contents, table: table)
+        return ObjectReader(
+            id: id, length: table.length, tableContentIDs: tableContentIDs, contents: contents, table: table)
     }
 
     /// The IDs of the contents that hold the object's bytes, without those of its tables.
@@ -105,6 +107,47 @@ public struct ObjectReader: Sendable {
                 for chunk in chunks { try await body(chunk) }
             }
         }
+    }
+
+    /// Looks at every content of the object, going on after a bad one: for verifying.
+    ///
+    /// - Parameters:
+    ///   - reading: reads and checks all bytes; else only looks whether the contents are in the index.
+    ///   - problem: called for each content that is missing, cannot be read or has another length.
+    /// - Throws: `CancellationError`.
+    public func forEachProblem(
+        reading: Bool, _ problem: (ContentID, any Error) throws -> Void
+    ) async throws {
+        if reading {
+            // Fast as long as nothing is wrong.
+            do {
+                try await forEachChunk { _ in }
+                return
+            } catch let error as CancellationError {
+                throw error
+            } catch {}
+        }
+        for index in 0..<table.count {
+            try Task.checkCancellation()
+            let piece = table[index]
+            do {
+                if reading {
+                    _ = try await Self.readPiece(piece.object, expectedLength: piece.length, in: contents)
+                } else if try await contents.info(piece.object.content) == nil {
+                    throw Self.notFound(piece.object.content)
+                }
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                try problem(piece.object.content, error)
+            }
+        }
+    }
+
+    private static func notFound(_ content: ContentID) -> ContentError {
+        ContentError(
+            .notFound, content: content, "content \(content) is in no index of the repository",
+            hint: "its index blob is missing, or it was removed by maintenance; run a verification")
     }
 
     /// An empty object still has a content, and a missing one must not look like an empty file.

@@ -16,15 +16,27 @@ extension Repository {
         at location: RepositoryLocation, password: RepositoryPassword, access: RepositoryAccess = .readOnly,
         identity: RepositoryIdentity, _ body: (Repository) async throws -> Result
     ) async throws -> Result {
+        try await with(
+            at: location, password: password, access: access, identity: identity, skipsDamagedIndexes: false, body)
+    }
+
+    /// - Parameter skipsDamagedIndexes: for verifying.
+    static func with<Result>(
+        at location: RepositoryLocation, password: RepositoryPassword, access: RepositoryAccess,
+        identity: RepositoryIdentity, skipsDamagedIndexes: Bool, _ body: (Repository) async throws -> Result
+    ) async throws -> Result {
         let (repository, contents) = try await translatingErrors {
             let storage = try await location.openStorage()
             let format = try await RepositoryFormat.open(storage, password: password)
             let contents = try await LocalContentStore.open(
                 storage, format: format,
                 options: .init(
-                    isReadOnly: access == .readOnly, username: identity.userName, hostname: identity.host))
+                    isReadOnly: access == .readOnly, username: identity.userName, hostname: identity.host,
+                    skipsDamagedIndexes: skipsDamagedIndexes))
+            let manifests = ContentManifestStore(contents: contents)
             let repository = Repository(
-                contents: contents, manifests: ContentManifestStore(contents: contents),
+                contents: contents, manifests: manifests,
+                blobs: BlobSide(storage: storage, contents: contents, manifests: manifests),
                 status: RepositoryStatus(format, location: location, access: access, identity: identity),
                 identity: identity, access: access)
             return (repository, contents)

@@ -2,6 +2,7 @@ import GoFormats
 import KopiaContent
 import KopiaObject
 public import KopiaSnapshot
+import Synchronization
 
 extension Repository {
     /// Writes a snapshot: `body` adds the files, then the directories are stored, everything is flushed and looked at
@@ -22,18 +23,128 @@ extension Repository {
         try requireWriting("write a snapshot of \(source)")
         return try await translatingErrors {
             let startTime = self.clock()
+            try options.draft(of: source, startTime: startTime, endTime: startTime).check()
             let before = await self.contents.statistics
-            let plan = try await self.storagePlan(for: source, options: options, startTime: startTime)
+            let checkpoints = Checkpoints(repository: self, source: source, startTime: startTime)
+            let plan = try await self.storagePlan(for: source, options: options, checkpoints: checkpoints)
             let writer = SnapshotWriter(plan: plan, clock: self.clock)
-            try await body(writer)
-            try Task.checkCancellation()
-            let snapshot = try await self.publish(
-                writer, of: source, options: options, startTime: startTime)
+            let snapshot: Snapshot
+            do {
+                try await body(writer)
+                try Task.checkCancellation()
+                snapshot = try await self.publish(
+                    writer, of: source, options: options, startTime: startTime, checkpoints: checkpoints)
+            } catch {
+                await checkpoints.removeAfterFailure()
+                throw error
+            }
             let after = await self.contents.statistics
             return WrittenSnapshot(
                 snapshot: snapshot, logicalBytes: snapshot.totalSize,
                 deduplicatedBytes: after.bytesDeduplicated - before.bytesDeduplicated,
                 uploadedBytes: after.bytesUploaded - before.bytesUploaded)
         }
+    }
+
+    /// Directories, flush, a look at what is there, manifest, flush, a look at the manifest.
+    private func publish(
+        _ writer: SnapshotWriter, of source: SnapshotSource, options: SnapshotOptions, startTime: Timestamp,
+        checkpoints: Checkpoints
+    ) async throws -> Snapshot {
+        let tree = writer.tree.withLock { $0 }
+        var draft = options.draft(of: source, startTime: startTime, endTime: clock())
+        let summary: DirectorySummary
+        if options.rootIsOnlyFile {
+            (draft.root, summary) = try tree.onlyFile()
+        } else {
+            (draft.root.object, summary) = try await tree.write(
+                to: contents, compression: writer.plan.metadataCompression,
+                rootModified: options.rootModified ?? startTime)
+            draft.root.summary = summary
+        }
+        draft.statistics = Snapshot.Statistics(of: summary)
+
+        try await contents.flush()
+        try await protect(draft.root)
+        try Task.checkCancellation()
+        let snapshot = try await snapshotStore.put(draft)
+        if options.marksSourceManual { try await PolicyStore(manifests: manifests).markManual(source) }
+        try await checkpoints.deleteAll()
+        try await manifests.flush()
+        try await contents.refresh()
+        guard try await manifests.get(snapshot.id) != nil else {
+            throw RepositoryError(
+                .notCommitted, "snapshot \(snapshot.id) was written, but the repository does not show it",
+                hint: "the storage may list with a delay; look again with 'snapshot list', then repeat the backup")
+        }
+        return snapshot
+    }
+
+    /// Looks after a refresh that everything the snapshot refers to is there. Contents that maintenance marked as deleted
+    /// meanwhile, because nothing referred to them yet, are written again.
+    ///
+    /// - Throws: `RepositoryError.Code.notCommitted` when a content is gone.
+    private func protect(_ root: DirectoryEntry) async throws {
+        try await contents.refresh()
+        var rewritten = 0
+        try await forEachReferencedContent(of: root) { id, path in
+            guard let info = try await contents.info(id) else {
+                throw RepositoryError(
+                    .notCommitted, "content \(id) of '\(path)' is no longer in the repository: nothing was published",
+                    hint: "maintenance with too little safety may have removed it while it was written; "
+                        + "repeat the backup")
+            }
+            guard info.isDeleted else { return }
+            _ = try await contents.write(
+                try await contents.read(id), prefix: id.prefix,
+                compression: id.prefix == 0 ? 0 : writerMetadataCompression)
+            rewritten += 1
+        }
+        if rewritten > 0 { try await contents.flush() }
+    }
+
+    /// `zstd-fastest`.
+    private var writerMetadataCompression: UInt32 { 0x1101 }
+
+    /// Every content below an entry, tables and directories included; those that several entries share, several times.
+    private func forEachReferencedContent(
+        of root: DirectoryEntry, _ body: (ContentID, _ path: String) async throws -> Void
+    ) async throws {
+        func visit(_ object: ObjectID, _ path: String) async throws {
+            let reader = try await ObjectReader.open(object, in: contents)
+            for id in reader.tableContentIDs { try await body(id, path) }
+            for id in reader.contentIDs { try await body(id, path) }
+        }
+        try await visit(root.object, "")
+        try await forEachEntry(of: root, recursive: true) { try await visit($0.entry.object, $0.path) }
+    }
+}
+
+extension SnapshotOptions {
+    /// What is known before the files are.
+    func draft(of source: SnapshotSource, startTime: Timestamp, endTime: Timestamp) -> SnapshotDraft {
+        let root = DirectoryEntry(
+            name: rootName ?? source.path, kind: .directory, mode: rootMode,
+            modified: rootModified ?? .kopiaVirtualRoot, object: .placeholder)
+        var draft = SnapshotDraft(source: source, startTime: startTime, endTime: endTime, root: root)
+        draft.description = description
+        draft.tags = tags
+        draft.pins = pins
+        return draft
+    }
+}
+
+extension ObjectID {
+    /// Stands for a root that is not stored yet.
+    fileprivate static var placeholder: ObjectID { ObjectID(content: ContentID(prefix: 0, hash: [])) }
+}
+
+extension Snapshot.Statistics {
+    init(of summary: DirectorySummary) {
+        self.init()
+        totalSize = summary.size
+        fileCount = summary.files
+        nonCachedFiles = summary.files
+        directoryCount = summary.directories
     }
 }

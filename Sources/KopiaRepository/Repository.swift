@@ -1,4 +1,5 @@
 package import GoFormats
+import KopiaBlob
 package import KopiaContent
 package import KopiaManifest
 
@@ -14,6 +15,8 @@ public final class Repository: Sendable {
     let identity: RepositoryIdentity
     let access: RepositoryAccess
     let clock: @Sendable () -> Timestamp
+    /// What only a repository in blobs has; nil behind a server.
+    let blobs: BlobSide?
     /// Chunks, contents and pieces of metadata worked on at once.
     let parallelism: Int
 
@@ -23,8 +26,18 @@ public final class Repository: Sendable {
     /// - Parameters:
     ///   - contents: stays the caller's to close.
     ///   - manifests: on top of `contents`.
-    package init(
+    package convenience init(
         contents: any ContentStore, manifests: any ManifestStore, status: RepositoryStatus,
+        identity: RepositoryIdentity, access: RepositoryAccess,
+        clock: @escaping @Sendable () -> Timestamp = Timestamp.now, parallelism: Int = CPU.count
+    ) {
+        self.init(
+            contents: contents, manifests: manifests, blobs: nil, status: status, identity: identity, access: access,
+            clock: clock, parallelism: parallelism)
+    }
+
+    init(
+        contents: any ContentStore, manifests: any ManifestStore, blobs: BlobSide?, status: RepositoryStatus,
         identity: RepositoryIdentity, access: RepositoryAccess,
         clock: @escaping @Sendable () -> Timestamp = Timestamp.now, parallelism: Int = CPU.count
     ) {
@@ -35,6 +48,14 @@ public final class Repository: Sendable {
         self.access = access
         self.clock = clock
         self.parallelism = max(1, parallelism)
+        self.blobs = blobs
+    }
+
+    /// The rooms below, for what a repository server does not offer.
+    struct BlobSide: Sendable {
+        let storage: any BlobStorage
+        let contents: LocalContentStore
+        let manifests: ContentManifestStore
     }
 
     func requireWriting(_ what: String) throws(RepositoryError) {

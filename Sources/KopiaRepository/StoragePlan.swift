@@ -53,7 +53,7 @@ struct StoragePlan: Sendable {
 
 extension Repository {
     func storagePlan(
-        for source: SnapshotSource, options: SnapshotOptions, startTime: Timestamp
+        for source: SnapshotSource, options: SnapshotOptions, checkpoints: Checkpoints
     ) async throws -> StoragePlan {
         let policy = try await PolicyStore(manifests: manifests).effective(for: source)
         return StoragePlan(
@@ -68,9 +68,8 @@ extension Repository {
                 },
             chunksInFlight: parallelism + 1,
             checkpointInterval: options.checkpointInterval,
-            checkpoint: { [self] writer, path, part in
-                try await publishCheckpoint(
-                    of: source, writer: writer, path: path, part: part, startTime: startTime)
+            checkpoint: { writer, path, part in
+                try await checkpoints.publish(writer: writer, path: path, part: part)
             })
     }
 }

@@ -95,6 +95,23 @@ public struct Directory: Sendable, Hashable {
         return try await writer.write(text).id
     }
 
+    /// What does not fit together in a directory that somebody else wrote: the order, a name twice, the totals. kopia
+    /// checks none of it, and reading works all the same. Nil when everything fits.
+    public var inconsistency: String? {
+        do throws(SnapshotError) {
+            let right = try Directory(of: entries, modified: nil)
+            guard right.entries.map(\.name) == entries.map(\.name) else { return "its entries are not in order" }
+            guard summary.incompleteReason == nil else { return nil }
+            for (name, path) in DirectorySummary.totals where right.summary[keyPath: path] != summary[keyPath: path] {
+                return "its summary says \(summary[keyPath: path]) \(name), "
+                    + "its entries add up to \(right.summary[keyPath: path])"
+            }
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     private static func problem(withName name: String) -> String? {
         if name.isEmpty { return "it is empty" }
         if name == "." || name == ".." { return "it means another directory" }

@@ -178,6 +178,10 @@ public struct DirectorySummary: Sendable, Hashable {
         return .object(object)
     }
 
+    static var totals: [(name: String, path: KeyPath<DirectorySummary, Int64>)] {
+        [("bytes", \.size), ("files", \.files), ("symlinks", \.symlinks), ("directories", \.directories)]
+    }
+
     /// Adds one entry, which for a directory brings its own summary.
     mutating func add(_ entry: DirectoryEntry) {
         switch entry.kind {

@@ -21,7 +21,7 @@ public struct RetentionPolicy: Sendable, Hashable {
         self.keepAnnual = keepAnnual
     }
 
-    /// Why each snapshot is kept: `latest-1`, `daily-3`, `incomplete`. A snapshot without reasons and pins may go.
+    /// Why each snapshot is kept: `latest-1`, `daily-3`, `incomplete`, in the order kopia lists them. A snapshot without reasons and pins may go.
     ///
     /// kopia shares one set of seen periods among all kinds, so that the weekly key `2026-03` collides with the monthly
     /// one; this matches it. Weeks are those of UTC, as kopia has them where TZ is UTC.
@@ -56,7 +56,15 @@ public struct RetentionPolicy: Sendable, Hashable {
             else { break }
             reasons[position].append("incomplete")
         }
-        return reasons
+        // The order of evaluation decides who takes a shared key; people see kopia's order of listing.
+        let rank = ["latest", "hourly", "daily", "weekly", "monthly", "annual"]
+        return reasons.map { names in
+            names.sorted { left, right in
+                let (first, second) = (left.prefix { $0 != "-" }, right.prefix { $0 != "-" })
+                return (rank.firstIndex { $0 == first } ?? rank.count)
+                    < (rank.firstIndex { $0 == second } ?? rank.count)
+            }
+        }
     }
 
     private struct Rule {

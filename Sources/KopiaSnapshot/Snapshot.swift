@@ -58,6 +58,11 @@ public struct Snapshot: Sendable, Hashable {
 
 extension Snapshot {
     /// - Throws: `SnapshotError.Code.malformed` naming the member.
+    public init(entry: ManifestEntry) throws(SnapshotError) {
+        try self.init(id: entry.id, json: entry.payload)
+    }
+
+    /// - Throws: `SnapshotError.Code.malformed` naming the member.
     init(id: ManifestID, json: JSONValue) throws(SnapshotError) {
         let reader = try JSONReader(json, of: "snapshot \(id)")
         guard let sourceValue = try reader.value("source") else { throw reader.malformed("'source' is missing") }
