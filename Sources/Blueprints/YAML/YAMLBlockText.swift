@@ -80,10 +80,7 @@ enum YAMLBlockText {
             }
             append(empty.breaks, to: &scanner)
             wasBlank = isBlank
-            let lineStart = scanner.position
-            var lineEnd = scanner
-            while lineEnd.current != nil, lineEnd.breakCount == 0 { lineEnd.position += 1 }
-            scanner.copy(lineEnd.position - lineStart)
+            scanner.copy(scanner.restOfLineCount)
             pending = scanner.breakCount > 0 ? (scanner.position, scanner.breakCount) : nil
             scanner.position += scanner.breakCount
             empty = emptyLines(&scanner, indent: indent)

@@ -83,9 +83,13 @@ struct YAMLTextScanner {
     var current: UInt8? { position < end ? bytes[position] : nil }
     var isBlank: Bool { current == 0x20 || current == 0x09 }
 
-    /// Length of the line break here; 0 when there is none. YAML 1.1 knows NEL, LS and PS besides CR and LF.
-    var breakCount: Int {
-        switch current {
+    /// Length of the line break here; 0 when there is none.
+    var breakCount: Int { breakCount(at: position) }
+
+    /// YAML 1.1 knows NEL, LS and PS besides CR and LF.
+    private func breakCount(at position: Int) -> Int {
+        guard position < end else { return 0 }
+        switch bytes[position] {
         case 0x0a: return 1
         case 0x0d: return position + 1 < end && bytes[position + 1] == 0x0a ? 2 : 1
         case 0xc2: return position + 1 < end && bytes[position + 1] == 0x85 ? 2 : 0
@@ -94,6 +98,13 @@ struct YAMLTextScanner {
             return bytes[position + 2] == 0xa8 || bytes[position + 2] == 0xa9 ? 3 : 0
         default: return 0
         }
+    }
+
+    /// Bytes from here to the next line break or the end.
+    var restOfLineCount: Int {
+        var stop = position
+        while stop < end, breakCount(at: stop) == 0 { stop += 1 }
+        return stop - position
     }
 
     /// What a line break of that length at that place decodes to.
