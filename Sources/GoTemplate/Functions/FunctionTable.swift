@@ -22,7 +22,9 @@ public struct FunctionTable: Sendable {
     private static let sprigGroups: [[TemplateFunction]] = [
         Builtins.functions, Comparisons.functions, StringFunctions.functions, CaseFunctions.functions,
         LayoutFunctions.functions, NumberFunctions.functions, ListFunctions.functions, DictionaryFunctions.functions,
-        DefaultFunctions.functions, DateFunctions.functions, EncodingFunctions.functions,
+        DefaultFunctions.functions, DateFunctions.functions, EncodingFunctions.functions, RegexFunctions.functions,
+        VersionFunctions.functions, URLFunctions.functions, RandomFunctions.functions, CryptoFunctions.functions,
+        CertificateFunctions.functions,
     ]
     private static let sprigWithoutEnvironment = FunctionTable(sprigGroups + [EnvironmentFunctions.refused])
     private static let sprigWithEnvironment = FunctionTable(sprigGroups + [EnvironmentFunctions.allowed])
