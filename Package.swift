@@ -49,7 +49,8 @@ let package = Package(
         // Control plane, bottom up.
 
         /// Model, YAML reader and validation of Blueprint, ActionSet, Profile and plain manifests.
-        .target(name: "Blueprints", dependencies: ["Diagnostics", "GoFormats", "CYaml"]),
+        .target(
+            name: "Blueprints", dependencies: ["Diagnostics", "GoFormats", "CYaml"], exclude: ["README.md"]),
         /// Lexer, parser and interpreter of Go's text/template with the sprig functions.
         .target(name: "GoTemplate", dependencies: ["Diagnostics", "GoFormats", "COpenSSL"]),
         /// TemplateParams, argument rendering, phase order, outputs, artifacts; the function and executor protocols.

@@ -20,7 +20,7 @@ struct BadInputTests {
         blueprint("actions:\n  backup:\n    phases:\n    - func: KubeTask\n      name: dump\n" + lines)
     }
 
-    @Test(arguments: documentCases + yamlCases + blueprintCases)
+    @Test(arguments: documentCases + yamlCases + blueprintCases + profileCases + bindingCases)
     func saysWhatIsWrongAndWhere(_ test: Case) {
         let source = SourceFile(name: "f", text: test.yaml)
         let isYAMLOnly = Self.yamlCases.contains { $0.id == test.id }
@@ -480,6 +480,190 @@ struct BadInputTests {
                 "9:25: error: [wrong-type] 'inputArtifactNames' must be a list, not a string",
                 "in action 'backup'",
                 "hint: put '- ' before each item",
+            ]),
+    ]
+
+    static func profile(_ lines: String) -> String {
+        "apiVersion: cr.kanister.io/v1alpha1\nkind: Profile\nmetadata: {name: p}\n" + lines
+    }
+
+    static func binding(_ resources: String) -> String {
+        "apiVersion: config.kio.kasten.io/v1alpha1\nkind: BlueprintBinding\nmetadata: {name: b}\nspec:\n"
+            + "  blueprintRef: {name: bp, namespace: kasten-io}\n" + resources
+    }
+
+    static let profileCases = [
+        Case(
+            id: "profile without anything", yaml: profile(""),
+            expected: [
+                "1:1: error: [missing-field] the Profile has no 'credential'",
+                "in credential",
+                "hint: add 'credential:' with a 'type:'",
+                "1:1: error: [missing-field] the Profile has no 'location'",
+                "in location",
+                "hint: add 'location:' with a 'type:'",
+            ]),
+        Case(
+            id: "filesystem", yaml: profile("location: {type: filesystem}\ncredential: {type: kopia}\n"),
+            expected: [
+                "4:1: error: [missing-field] a filesystem location has no 'bucket'",
+                "in location",
+                "hint: give the folder of the repository: 'bucket: /path/to/repository'",
+                "4:18: note: [filesystem-location] location type 'filesystem' is for local runs: Kanister and Kasten do not know it",
+                "in location",
+                "5:1: error: [missing-field] credential type 'kopia' has no 'kopiaServerSecret.userPassphrase'",
+                "in credential",
+                "hint: it names the Secret that holds the password",
+            ]),
+        Case(
+            id: "kopia without its secret",
+            yaml: profile("location: {type: kopia, endpoint: 'http://h'}\ncredential: {type: kopia}\n"),
+            expected: [
+                "4:35: error: [kopia-endpoint] the endpoint of a kopia location must start with 'https://'",
+                "in location",
+                "hint: kopia's server speaks TLS only",
+                "5:1: error: [missing-field] credential type 'kopia' has no 'kopiaServerSecret.hostname'",
+                "in credential",
+                "5:1: error: [missing-field] credential type 'kopia' has no 'kopiaServerSecret.tlsCert'",
+                "in credential",
+                "5:1: error: [missing-field] credential type 'kopia' has no 'kopiaServerSecret.userPassphrase'",
+                "in credential",
+                "hint: it names the Secret that holds the password",
+                "5:1: error: [missing-field] credential type 'kopia' has no 'kopiaServerSecret.username'",
+                "in credential",
+            ]),
+        Case(
+            id: "credential of another location",
+            yaml: profile(
+                "location: {type: azure}\ncredential: {type: kopia, kopiaServerSecret: {userPassphrase: {secret: {name: s}}}}\n"
+            ),
+            expected: [
+                "5:20: error: [credential-type] location type 'azure' does not go with credential type 'kopia'",
+                "in credential",
+                "hint: it needs credential type keyPair or secret",
+                "5:47: error: [missing-field] 'userPassphrase' has no 'key'",
+                "in credential",
+                "hint: name the key in the Secret",
+                "5:72: error: [missing-field] Secret namespace is empty in 'userPassphrase'",
+                "in credential",
+                "hint: name the Secret: 'secret: {name: …, namespace: …}'",
+            ]),
+        Case(
+            id: "connect option is a text",
+            yaml: profile(
+                "location: {type: filesystem, bucket: /r}\ncredential: {type: kopia, kopiaServerSecret: {userPassphrase: {key: k, secret: {name: s, namespace: ns}}, connectOptions: {a: b}}}\n"
+            ),
+            expected: [
+                "4:18: note: [filesystem-location] location type 'filesystem' is for local runs: Kanister and Kasten do not know it",
+                "in location",
+                "5:127: error: [wrong-type] 'a' must be an integer, not a string",
+                "in credential",
+                "hint: write a number without quotes",
+            ]),
+        Case(
+            id: "misspelt types",
+            yaml: profile("location: {type: Azure}\ncredential: {type: keypair}\nskipSSLVerify: 'no'\n"),
+            expected: [
+                "4:18: error: [location-type] unknown or unsupported location type 'Azure'",
+                "in location",
+                "hint: did you mean 'azure'?",
+                "5:20: error: [credential-type] Unsupported credential type 'keypair'",
+                "in credential",
+                "hint: did you mean 'keyPair'?",
+                "6:16: error: [wrong-type] 'skipSSLVerify' must be true or false, not a string",
+                "hint: write it without quotes",
+            ]),
+    ]
+
+    static let bindingCases = [
+        Case(
+            id: "type without operator",
+            yaml: binding("  resources: {matchAll: [{type: {group: apps, resource: statefulsets}}]}\n"),
+            expected: [
+                "6:27: error: [binding-shape] 'type' has no 'operator'",
+                "in requirement 'type'",
+                "hint: write type: {operator: In, values: [{group: apps, resource: statefulsets}]}",
+            ]),
+        Case(
+            id: "selector", yaml: binding("  selector: {matchLabels: {a: b}}\n"),
+            expected: [
+                "4:1: error: [missing-field] the spec has no 'resources'",
+                "hint: add 'resources: {matchAll: [{type: {operator: In, values: [{resource: secrets}]}}]}'",
+                "6:3: warning: [unknown-field] a BlueprintBinding's spec has no field 'selector', Kubernetes drops it",
+                "hint: write 'resources: {matchAll: [{labels: {key: …, operator: In, values: […]}}]}'",
+            ]),
+        Case(
+            id: "selector in resources", yaml: binding("  resources: {selector: {matchLabels: {a: b}}}\n"),
+            expected: [
+                "6:3: error: [binding-shape] a binding without any requirement is invalid",
+                "hint: add at least one item to 'matchAll' or 'matchAny'",
+                "6:15: warning: [unknown-field] 'resources' has no field 'selector', Kubernetes drops it",
+                "hint: write matchAll with items of 'labels', 'type', 'namespace' or 'annotations'",
+            ]),
+        Case(
+            id: "nameSelector", yaml: binding("  resources: {matchAll: [{namespace: {nameSelector: a}}]}\n"),
+            expected: [
+                "6:27: error: [binding-shape] 'namespace' has no 'operator'",
+                "in requirement 'namespace'",
+                "hint: write namespace: {operator: In, values: […]}",
+            ]),
+        Case(
+            id: "labels as in a Service", yaml: binding("  resources: {matchAny: [{labels: {type: db}}]}\n"),
+            expected: [
+                "6:27: error: [binding-shape] 'labels' has no 'operator'",
+                "in requirement 'labels'",
+                "hint: write labels: {key: type, operator: In, values: [db]}",
+            ]),
+        Case(
+            id: "two kinds in one item",
+            yaml: binding("  resources: {matchAll: [{type: {operator: In, values: [{resource: a}]}, labels: {}}]}\n"),
+            expected: [
+                "6:27: error: [binding-shape] a requirement has exactly one of type, namespace, annotations, labels; this has 2",
+                "hint: start a new item with '- ' for each",
+            ]),
+        Case(
+            id: "values with Exists",
+            yaml: binding(
+                "  resources: {matchAll: [{labels: {key: a, operator: Exists, values: [b]}}, {labels: {key: a, operator: In}}]}\n"
+            ),
+            expected: [
+                "6:62: error: [binding-shape] operator 'Exists' takes no 'values'",
+                "in requirement 'labels'",
+                "6:78: error: [binding-shape] operator 'In' needs 'values'",
+                "in requirement 'labels'",
+            ]),
+        Case(
+            id: "misspelt operator",
+            yaml: binding(
+                "  resources: {matchAll: [{type: {operator: Exists, values: []}}, {labels: {key: a, operator: in, values: [b]}}]}\n"
+            ),
+            expected: [
+                "6:44: error: [binding-shape] 'type' has no operator 'Exists'",
+                "in requirement 'type'",
+                "hint: operators here: In, NotIn",
+                "6:94: error: [binding-shape] 'labels' has no operator 'in'",
+                "in requirement 'labels'",
+                "hint: did you mean 'In'?",
+            ]),
+        Case(
+            id: "kind for resource",
+            yaml: binding("  resources: {matchAll: [{type: {operator: In, values: [{kind: Secret}]}}]}\n"),
+            expected: [
+                "6:58: error: [unknown-field] a value of 'type' has no field 'kind'",
+                "in requirement 'type'",
+                "hint: write 'resource:' with the lower-case plural, such as 'secrets'",
+            ]),
+        Case(
+            id: "no blueprintRef",
+            yaml:
+                "apiVersion: config.kio.kasten.io/v1alpha1\nkind: BlueprintBinding\nmetadata: {name: b}\nspec:\n  blueprint: bp\n  resources: {}\n",
+            expected: [
+                "4:1: error: [missing-field] the spec has no 'blueprintRef'",
+                "hint: add 'blueprintRef: {name: …, namespace: kasten-io}'",
+                "5:3: warning: [unknown-field] a BlueprintBinding's spec has no field 'blueprint', Kubernetes drops it",
+                "hint: write 'blueprintRef: {name: …, namespace: …}'",
+                "6:3: error: [binding-shape] a binding without any requirement is invalid",
+                "hint: add at least one item to 'matchAll' or 'matchAny'",
             ]),
     ]
 }
