@@ -15,6 +15,8 @@ let package = Package(
     products: [
         .executable(name: "karaffe", targets: ["karaffe"]),
         .executable(name: "pod-runner", targets: ["pod-runner"]),
+        // For Benchmarks/, which is a package of its own.
+        .library(name: "KopiaFormat", targets: ["KopiaFormat"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that nothing it needs reaches users.
+let package = Package(
+    name: "karaffe-benchmarks",
+    dependencies: [.package(name: "karaffe", path: "..")],
+    targets: [
+        /// MB/s of each stage of the data plane on one thread: hash, compress, encrypt, error correction.
+        .executableTarget(
+            name: "StageBenchmark", dependencies: [.product(name: "KopiaFormat", package: "karaffe")],
+            swiftSettings: [.swiftLanguageMode(.v6)])
+    ]
+)
