@@ -20,12 +20,16 @@ import KopiaFormat
         }
         for encryption in EncryptionAlgorithm.allCases { try measureEncryption(encryption, 0, filter, chunks) }
         for percent in [1, 2, 10, 50] { try measureEncryption(.aes256GCM, percent, filter, chunks) }
-        for name in ["zstd-fastest", "zstd", "zstd-better-compression", "s2-default", "s2-better", "gzip-best-speed", "gzip"] {
+        for name in [
+            "zstd-fastest", "zstd", "zstd-better-compression", "s2-default", "s2-better", "gzip-best-speed", "gzip",
+        ] {
             let id = Compression.headerID(named: name) ?? 0
             var packed: [(bytes: [UInt8], headerID: UInt32)] = []
             for chunk in chunks { packed.append(try Compression.compress(chunk, headerID: id)) }
             let ratio = Double(chunkBytes * chunkCount) / Double(packed.reduce(0) { $0 + $1.bytes.count })
-            try report("compress \(name)", filter, chunks, ratio: ratio) { _ = try Compression.compress($0, headerID: id) }
+            try report("compress \(name)", filter, chunks, ratio: ratio) {
+                _ = try Compression.compress($0, headerID: id)
+            }
             try report("decompress \(name)", filter, packed.map(\.bytes), plain: chunkBytes) {
                 _ = try Compression.decompress($0, headerID: id, expectedLength: chunkBytes)
             }
@@ -83,7 +87,9 @@ import KopiaFormat
 
     /// Rows with a number, hex digits, a few words and an amount.
     static func dumpLikeText(seed: UInt64, bytes: Int) -> [UInt8] {
-        let words = ["account", "harbor", "willow", "statement", "river", "copper", "monthly", "branch", "amber", "ledger"]
+        let words = [
+            "account", "harbor", "willow", "statement", "river", "copper", "monthly", "branch", "amber", "ledger",
+        ]
         var state = seed &* 7919 &+ 1
         func next() -> UInt64 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -70,7 +70,7 @@ enum S2Decoder {
             guard data.byteCount <= lengthMax - output.count else { throw .tooLong(lengthMax) }
             data.withUnsafeBytes { output.append(contentsOf: $0) }
         }
-        let found = output.withUnsafeBytes { CRC32C.masked(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        let found = output.withUnsafeBytes { CRC32.castagnoli.masked(UnsafeRawBufferPointer(rebasing: $0[start...])) }
         guard found == expected else { throw StreamError("the checksum of a chunk is wrong") }
     }
 
@@ -169,12 +169,19 @@ enum S2Decoder {
         return written == target.count
     }
 
+    @inline(__always)
     private static func copyLiteral(
         _ source: UnsafeRawBufferPointer, _ position: Int, _ target: UnsafeMutableRawBufferPointer, _ written: Int,
         _ length: Int
     ) {
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        (to + written).copyMemory(from: from + position, byteCount: length)
+        if length <= 16, source.count - position >= 16, target.count - written >= 16 {
+            // A fixed 16 bytes is faster than any exact copy; what is too much is written over next.
+            (to + written).storeBytes(
+                of: (from + position).loadUnaligned(as: SIMD2<UInt64>.self), as: SIMD2<UInt64>.self)
+        } else {
+            (to + written).copyMemory(from: from + position, byteCount: length)
+        }
     }
 }
 
@@ -182,26 +189,23 @@ enum S2Decoder {
 enum Match {
     /// Copies `length` bytes from `offset` bytes before; the two may overlap, which repeats them.
     ///
+    /// May also change up to 7 bytes behind the end of the copy, within the buffer.
+    ///
     /// The caller has checked `0 < offset <= position` and `position + length <= buffer.count`.
     @inline(__always)
     static func copy(in buffer: UnsafeMutableRawBufferPointer, at position: Int, offset: Int, length: Int) {
         guard let base = buffer.baseAddress else { return }
         let target = base + position
         let source = target - offset
-        if offset >= length {
-            target.copyMemory(from: source, byteCount: length)
-        } else if offset >= 8 {
+        if offset >= 8, buffer.count - position - length >= 8 {
+            // Eight bytes at a time, up to seven too many, which are written over next.
             var done = 0
-            while length - done >= 8 {
-                (target + done).storeBytes(
-                    of: (source + done).loadUnaligned(as: UInt64.self), as: UInt64.self)
+            repeat {
+                (target + done).storeBytes(of: (source + done).loadUnaligned(as: UInt64.self), as: UInt64.self)
                 done += 8
-            }
-            while done < length {
-                target.storeBytes(
-                    of: source.load(fromByteOffset: done, as: UInt8.self), toByteOffset: done, as: UInt8.self)
-                done += 1
-            }
+            } while done < length
+        } else if offset >= length {
+            target.copyMemory(from: source, byteCount: length)
         } else {
             for done in 0..<length {
                 target.storeBytes(

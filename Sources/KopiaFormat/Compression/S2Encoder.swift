@@ -28,7 +28,7 @@ enum S2Encoder {
     private static func appendChunk(
         _ block: UnsafeRawBufferPointer, _ finder: inout MatchFinder, to output: inout [UInt8]
     ) {
-        let crc = CRC32C.masked(block)
+        let crc = CRC32.castagnoli.masked(block)
         // A block that is not smaller is stored as it is, so more room than that is never needed.
         var body = [UInt8](unsafeUninitializedCapacity: block.count) { buffer, filled in
             filled = finder.encode(block, into: UnsafeMutableRawBufferPointer(buffer)) ?? 0
@@ -200,14 +200,15 @@ enum S2Encoder {
             return !isFull
         }
 
+        /// Writes eight bytes, of which `bytes` stay; the caller has made sure of the room.
         @inline(__always) private mutating func append(_ value: Int, bytes: Int) {
-            for byte in 0..<bytes { target[count + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte)) }
+            target.storeBytes(of: UInt64(truncatingIfNeeded: value).littleEndian, toByteOffset: count, as: UInt64.self)
             count += bytes
         }
 
         /// uvarint
         mutating func length(_ value: Int) {
-            guard hasRoom(5) else { return }
+            guard hasRoom(16) else { return }
             var rest = value
             while rest >= 0x80 {
                 append(rest & 0x7f | 0x80, bytes: 1)
@@ -217,7 +218,7 @@ enum S2Encoder {
         }
 
         @inline(__always) mutating func literal(_ block: UnsafeRawBufferPointer, _ range: Range<Int>) {
-            guard !range.isEmpty, hasRoom(range.count + 5), let from = block.baseAddress, let to = target.baseAddress
+            guard !range.isEmpty, hasRoom(range.count + 16), let from = block.baseAddress, let to = target.baseAddress
             else {
                 return
             }
@@ -228,7 +229,12 @@ enum S2Encoder {
             case ..<(1 << 16): append(61 << 2 | value << 8, bytes: 3)
             default: append(62 << 2 | value << 8, bytes: 4)
             }
-            (to + count).copyMemory(from: from + range.lowerBound, byteCount: range.count)
+            let source = from + range.lowerBound
+            if range.count <= 16, block.count - range.lowerBound >= 16 {
+                (to + count).storeBytes(of: source.loadUnaligned(as: SIMD2<UInt64>.self), as: SIMD2<UInt64>.self)
+            } else {
+                (to + count).copyMemory(from: source, byteCount: range.count)
+            }
             count += range.count
         }
 

@@ -150,19 +150,27 @@ struct Blake3: Sendable {
 // MARK: - The compression function
 
 /// What the compression function needs of a word: one 32-bit number, or one per lane.
+///
+/// Methods, not operators: a protocol's operator would be bound to the generic one of all vectors, which works lane by
+/// lane, instead of the one of this vector, which is an instruction.
 private protocol Blake3Word {
-    static func &+ (left: Self, right: Self) -> Self
-    static func ^ (left: Self, right: Self) -> Self
+    func plus(_ other: Self) -> Self
+    func xor(_ other: Self) -> Self
     func rotatedRight(_ bits: UInt32) -> Self
 }
 
 extension UInt32: Blake3Word {
+    @inline(__always) fileprivate func plus(_ other: UInt32) -> UInt32 { self &+ other }
+    @inline(__always) fileprivate func xor(_ other: UInt32) -> UInt32 { self ^ other }
     @inline(__always) fileprivate func rotatedRight(_ bits: UInt32) -> UInt32 { self &>> bits | self &<< (32 &- bits) }
 }
 
 extension SIMD4<UInt32>: Blake3Word {
+    @inline(__always) fileprivate func plus(_ other: SIMD4<UInt32>) -> SIMD4<UInt32> { self &+ other }
+    @inline(__always) fileprivate func xor(_ other: SIMD4<UInt32>) -> SIMD4<UInt32> { self ^ other }
     @inline(__always) fileprivate func rotatedRight(_ bits: UInt32) -> SIMD4<UInt32> {
-        self &>> SIMD4(repeating: bits) | self &<< SIMD4(repeating: 32 &- bits)
+        // Added, not or-ed: the compiler takes an or for a rotation, which it then does lane by lane.
+        (self &>> SIMD4(repeating: bits)) &+ (self &<< SIMD4(repeating: 32 &- bits))
     }
 }
 
@@ -173,36 +181,41 @@ private struct Blake3State<Word: Blake3Word> {
 
     @inline(__always)
     private static func mix(_ a: inout Word, _ b: inout Word, _ c: inout Word, _ d: inout Word, _ x: Word, _ y: Word) {
-        a = a &+ b &+ x
-        d = (d ^ a).rotatedRight(16)
-        c = c &+ d
-        b = (b ^ c).rotatedRight(12)
-        a = a &+ b &+ y
-        d = (d ^ a).rotatedRight(8)
-        c = c &+ d
-        b = (b ^ c).rotatedRight(7)
+        a = a.plus(b).plus(x)
+        d = d.xor(a).rotatedRight(16)
+        c = c.plus(d)
+        b = b.xor(c).rotatedRight(12)
+        a = a.plus(b).plus(y)
+        d = d.xor(a).rotatedRight(8)
+        c = c.plus(d)
+        b = b.xor(c).rotatedRight(7)
     }
 
-    /// Seven rounds over the 16 words at `m`, which are permuted in place between the rounds; `spare` is room for 16.
+    private typealias Order = (Int, Int, Int, Int, Int, Int, Int, Int)
+
+    /// One round: columns, then diagonals.
     @inline(__always)
-    mutating func run(_ m: UnsafeMutablePointer<Word>, _ spare: UnsafeMutablePointer<Word>) {
-        var (m, spare) = (m, spare)
-        for round in 0..<7 {
-            Self.mix(&v0, &v4, &v8, &v12, m[0], m[1])
-            Self.mix(&v1, &v5, &v9, &v13, m[2], m[3])
-            Self.mix(&v2, &v6, &v10, &v14, m[4], m[5])
-            Self.mix(&v3, &v7, &v11, &v15, m[6], m[7])
-            Self.mix(&v0, &v5, &v10, &v15, m[8], m[9])
-            Self.mix(&v1, &v6, &v11, &v12, m[10], m[11])
-            Self.mix(&v2, &v7, &v8, &v13, m[12], m[13])
-            Self.mix(&v3, &v4, &v9, &v14, m[14], m[15])
-            if round == 6 { return }
-            (spare[0], spare[1], spare[2], spare[3]) = (m[2], m[6], m[3], m[10])
-            (spare[4], spare[5], spare[6], spare[7]) = (m[7], m[0], m[4], m[13])
-            (spare[8], spare[9], spare[10], spare[11]) = (m[1], m[11], m[12], m[5])
-            (spare[12], spare[13], spare[14], spare[15]) = (m[9], m[14], m[15], m[8])
-            swap(&m, &spare)
-        }
+    private mutating func round(_ m: UnsafePointer<Word>, _ c: Order, _ d: Order) {
+        Self.mix(&v0, &v4, &v8, &v12, m[c.0], m[c.1])
+        Self.mix(&v1, &v5, &v9, &v13, m[c.2], m[c.3])
+        Self.mix(&v2, &v6, &v10, &v14, m[c.4], m[c.5])
+        Self.mix(&v3, &v7, &v11, &v15, m[c.6], m[c.7])
+        Self.mix(&v0, &v5, &v10, &v15, m[d.0], m[d.1])
+        Self.mix(&v1, &v6, &v11, &v12, m[d.2], m[d.3])
+        Self.mix(&v2, &v7, &v8, &v13, m[d.4], m[d.5])
+        Self.mix(&v3, &v4, &v9, &v14, m[d.6], m[d.7])
+    }
+
+    /// Seven rounds over the 16 words at `m`, each in the order that the permutation gives.
+    @inline(__always)
+    mutating func run(_ m: UnsafePointer<Word>) {
+        round(m, (0, 1, 2, 3, 4, 5, 6, 7), (8, 9, 10, 11, 12, 13, 14, 15))
+        round(m, (2, 6, 3, 10, 7, 0, 4, 13), (1, 11, 12, 5, 9, 14, 15, 8))
+        round(m, (3, 4, 10, 12, 13, 2, 7, 14), (6, 5, 9, 0, 11, 15, 8, 1))
+        round(m, (10, 7, 12, 9, 14, 3, 13, 15), (4, 0, 11, 2, 5, 8, 1, 6))
+        round(m, (12, 13, 9, 11, 15, 10, 14, 8), (7, 2, 5, 3, 0, 1, 6, 4))
+        round(m, (9, 14, 11, 5, 8, 12, 15, 1), (13, 3, 0, 10, 2, 6, 4, 7))
+        round(m, (11, 15, 5, 0, 1, 9, 8, 6), (14, 10, 2, 12, 3, 4, 7, 13))
     }
 }
 
@@ -210,14 +223,14 @@ extension Blake3 {
     private static func compress(
         _ node: SIMD8<UInt32>, _ block: SIMD16<UInt32>, counter: UInt64, length: UInt32, flags: UInt32
     ) -> SIMD8<UInt32> {
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 32) { room in
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { room in
             for index in 0..<16 { room[index] = UInt32(littleEndian: block[index]) }
             var state = Blake3State<UInt32>(
                 v0: node[0], v1: node[1], v2: node[2], v3: node[3], v4: node[4], v5: node[5], v6: node[6], v7: node[7],
                 v8: initial[0], v9: initial[1], v10: initial[2], v11: initial[3],
                 v12: UInt32(truncatingIfNeeded: counter), v13: UInt32(truncatingIfNeeded: counter >> 32), v14: length,
                 v15: flags)
-            if let base = room.baseAddress { state.run(base, base + 16) }
+            if let base = room.baseAddress { state.run(base) }
             return SIMD8(
                 state.v0 ^ state.v8, state.v1 ^ state.v9, state.v2 ^ state.v10, state.v3 ^ state.v11,
                 state.v4 ^ state.v12, state.v5 ^ state.v13, state.v6 ^ state.v14, state.v7 ^ state.v15)
@@ -239,7 +252,7 @@ extension Blake3 {
             low[lane] = UInt32(truncatingIfNeeded: number &+ UInt64(lane))
             high[lane] = UInt32(truncatingIfNeeded: (number &+ UInt64(lane)) >> 32)
         }
-        withUnsafeTemporaryAllocation(of: Lanes.self, capacity: 32) { room in
+        withUnsafeTemporaryAllocation(of: Lanes.self, capacity: 16) { room in
             guard let words = room.baseAddress else { return }
             for block in 0..<16 {
                 Self.transpose(bytes, at: start + block * Self.blockBytes, into: words)
@@ -248,7 +261,7 @@ extension Blake3 {
                     v0: n.0, v1: n.1, v2: n.2, v3: n.3, v4: n.4, v5: n.5, v6: n.6, v7: n.7,
                     v8: all(Self.initial[0]), v9: all(Self.initial[1]), v10: all(Self.initial[2]),
                     v11: all(Self.initial[3]), v12: low, v13: high, v14: all(UInt32(Self.blockBytes)), v15: all(flags))
-                state.run(words, words + 16)
+                state.run(words)
                 n = (
                     state.v0 ^ state.v8, state.v1 ^ state.v9, state.v2 ^ state.v10, state.v3 ^ state.v11,
                     state.v4 ^ state.v12, state.v5 ^ state.v13, state.v6 ^ state.v14, state.v7 ^ state.v15

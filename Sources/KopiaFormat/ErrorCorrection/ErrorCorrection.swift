@@ -1,5 +1,3 @@
-internal import CZlib
-
 /// `REED-SOLOMON-CRC32`: wraps encrypted bytes so that some damage can be undone.
 ///
 /// The input, preceded by its length (u32be) and padded with zeros, is cut into blocks of data shards. Stored are first
@@ -165,11 +163,7 @@ struct ErrorCorrection: Sendable {
         }
     }
 
-    /// CRC-32 as in zlib (IEEE).
-    private static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        UInt32(
-            truncatingIfNeeded: crc32_z(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
-    }
+    private static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 { CRC32.ieee.checksum(bytes) }
 
     private static func store(_ value: UInt32, _ target: UnsafeMutableRawBufferPointer, at place: Int) {
         target.storeBytes(of: value.bigEndian, toByteOffset: place, as: UInt32.self)
