@@ -34,7 +34,7 @@ public struct ContentStatistics: Sendable, Hashable {
 ///
 /// Concurrency and memory: all calls may run concurrently; each holds the content it works on.
 ///
-/// Throws: `ContentError`, `BlobError`, or `CancellationError`.
+/// Throws: `ContentError`, `BlobError`, `FormatError` (somebody upgrades the repository), or `CancellationError`.
 ///
 /// Source: the seam is kopia's own, `contentManager` in `repo/object/object_manager.go`.
 public protocol ContentStore: Sendable {
@@ -94,7 +94,7 @@ extension ContentStore {
 public struct ContentError: Error, Sendable, CustomStringConvertible {
     public struct Code: Sendable, Hashable {
         private enum Kind: Sendable, Hashable {
-            case notFound, damaged, damagedIndex, readOnly, notCommitted, unsupported
+            case notFound, damaged, damagedIndex, readOnly, notCommitted, tooSlow, unsupported
         }
         private let kind: Kind
 
@@ -106,6 +106,8 @@ public struct ContentError: Error, Sendable, CustomStringConvertible {
         public static let readOnly = Code(kind: .readOnly)
         /// The index could not be written in time; nothing was published.
         public static let notCommitted = Code(kind: .notCommitted)
+        /// The storage answers so slowly that what it says is out of date when it arrives.
+        public static let tooSlow = Code(kind: .tooSlow)
         public static let unsupported = Code(kind: .unsupported)
     }
 

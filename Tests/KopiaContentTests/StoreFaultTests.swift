@@ -69,6 +69,40 @@ struct StorageDown: Error, Equatable {}
         #expect(try await Self.expectSound(repository) == 1)
     }
 
+    /// Two writers on a storage that fails one call in eight, before or after it took effect; each tries again until it
+    /// succeeds.
+    @Test(arguments: 1...20)
+    func writersThatTryAgainOnAnUnreliableStoragePublishEverything(seed: Int) async throws {
+        let repository = try await TestRepository()
+        let stores = [try await repository.open(), try await repository.open()]
+        let random = Mutex(SeededGenerator(seed: UInt64(seed)))
+        let fails: @Sendable () -> Bool = { random.withLock { $0.next() % 16 == 0 } }
+        repository.storage.setHook { _ in if fails() { throw StorageDown() } }
+        repository.storage.setAfterHook { _ in if fails() { throw StorageDown() } }
+        func again<Result>(_ body: () async throws -> Result) async throws -> Result {
+            for _ in 0..<1000 {
+                do { return try await body() } catch is StorageDown { continue }
+            }
+            throw StorageDown()
+        }
+        var plaintexts: [ContentID: [UInt8]] = [:]
+        for number in 0..<24 {
+            let store = stores[number % 2]
+            var plaintext = [UInt8](repeating: UInt8(number / 3), count: 60_000)
+            plaintext[0] = 0xee
+            let prefix = number % 5 == 0 ? UInt8(ascii: "k") : 0
+            let id = try await again { try await store.write(plaintext, prefix: prefix, compression: 0) }
+            plaintexts[id] = plaintext
+            if number % 7 == 6 { try await again { try await store.flush() } }
+        }
+        for store in stores { try await again { try await store.flush() } }
+        let reopened = try await repository.reopened()
+        for (id, plaintext) in plaintexts { #expect(try await reopened.read(id) == plaintext) }
+        let comparison = try await reopened.comparePacks()
+        #expect(comparison.broken == [])
+        #expect(comparison.unindexed.isEmpty)
+    }
+
     @Test func aPackThatCouldNotBeStoredIsPutAgainWithTheSameNameAndBytes() async throws {
         let repository = try await TestRepository()
         let store = try await repository.open()

@@ -18,8 +18,8 @@ public struct PackComparison: Sendable {
 
     /// In ID order.
     public var broken: [BrokenPack] = []
-    /// Packs that no index names, in ID order: left by a writer that crashed or is still running, or the sign of a lost
-    /// index blob. Their age and their local indexes tell which.
+    /// Packs that no index names, in ID order: left by a writer that crashed or is still running, superseded before a
+    /// compaction, or the sign of a lost index blob. Contents in their local indexes that no index has tell which.
     public var unindexed: [BlobMetadata] = []
 }
 
@@ -40,9 +40,14 @@ extension LocalContentStore {
             let known = needed[entry.pack] ?? (0, 0)
             needed[entry.pack] = (max(known.length, entry.packRange.upperBound), known.contentCount + 1)
         }
-        let unfinished = state.withLock { state in
-            Set(state.full.keys).union(state.filling.values.map(\.id))
+        let (unfinished, indexes) = state.withLock { state in
+            (
+                Set(state.full.keys).union(state.filling.values.map(\.id)),
+                [state.committed, state.unpublished] + [state.publishing].compactMap(\.self)
+            )
         }
+        // A pack may be named and not needed: all its contents are in other packs, too.
+        func isNamed(_ pack: BlobID) -> Bool { indexes.contains { $0.namesPack(pack) } }
         var comparison = PackComparison()
         for (pack, need) in needed.sorted(by: { $0.key < $1.key }) where !unfinished.contains(pack) {
             let length = stored[pack]?.length
@@ -50,7 +55,7 @@ extension LocalContentStore {
             comparison.broken.append(
                 .init(pack: pack, length: length, neededLength: need.length, contentCount: need.contentCount))
         }
-        comparison.unindexed = stored.values.filter { needed[$0.id] == nil && !unfinished.contains($0.id) }
+        comparison.unindexed = stored.values.filter { !isNamed($0.id) && !unfinished.contains($0.id) }
             .sorted { $0.id < $1.id }
         return comparison
     }

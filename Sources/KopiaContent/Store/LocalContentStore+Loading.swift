@@ -129,7 +129,7 @@ extension LocalContentStore {
             }
         }
         throw ContentError(
-            .notCommitted,
+            .tooSlow,
             "listing the index blobs of \(storage.displayName) took longer than the \(frequency) for which a listing is good",
             hint: "check the connection to the storage")
     }
