@@ -123,10 +123,15 @@ let package = Package(
             name: "GoTemplateTests", dependencies: ["GoTemplate", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "ActionEngineTests",
-            dependencies: ["ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
+            dependencies: [
+                "ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "RunnerContract", "Diagnostics", "GoFormats",
+            ],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "KaraffeCommandsTests",
-            dependencies: ["KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "GoFormats", "Diagnostics"]),
+            dependencies: [
+                "KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "ProcessIO", "GoFormats", "Diagnostics",
+            ]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
         .testTarget(
             name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],

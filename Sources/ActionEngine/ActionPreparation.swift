@@ -18,7 +18,7 @@ public enum PhaseChecks {
     public static func problems(
         of action: BlueprintAction, functions: FunctionRegistry, version: String = ""
     ) -> [Diagnostic] {
-        var diagnostics = duplicates(in: action)
+        var diagnostics: [Diagnostic] = []
         for phase in [action.deferPhase].compactMap({ $0 }) + action.phases {
             let context = "in action '\(action.name.text)', phase '\(phase.name.text)'"
             do throws(FunctionLookupError) {
@@ -32,19 +32,6 @@ public enum PhaseChecks {
             }
         }
         return diagnostics
-    }
-
-    private static func duplicates(in action: BlueprintAction) -> [Diagnostic] {
-        var seen: Set<String> = []
-        return (action.phases + [action.deferPhase].compactMap { $0 }).compactMap { phase in
-            guard seen.insert(phase.name.text).inserted else {
-                return Diagnostic(
-                    rule: "duplicate-phase",
-                    "Duplicated phase name is not allowed. Violating phase '\(phase.name.text)'", at: phase.name.range,
-                    context: "in action '\(action.name.text)'", hint: "give every phase of the blueprint its own name")
-            }
-            return nil
-        }
     }
 
     private static func problems(

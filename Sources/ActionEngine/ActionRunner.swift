@@ -7,7 +7,7 @@ public import GoTemplate
 ///
 /// The order is Kanister's: parameters; functions and objects of all phases; then phase by phase secrets, arguments,
 /// checks, execution, outputs; the deferPhase whatever happened; output artifacts last. What Kanister leaves to fail
-/// late is checked before the first phase: artifacts, argument names, duplicate phases.
+/// late is checked before the first phase: artifacts and argument names.
 ///
 /// Concurrency and memory: a value; one `run` runs phases one after another and holds their outputs.
 ///

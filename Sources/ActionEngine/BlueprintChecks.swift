@@ -2,8 +2,9 @@ public import Blueprints
 public import Diagnostics
 public import GoTemplate
 
-/// Checks of a whole blueprint that need no inputs: functions, argument names, labels, duplicate phases, the syntax of
-/// every template, and references to phases that cannot have run.
+/// Checks of a whole blueprint that need no inputs: functions, argument names, labels, the syntax of every
+/// template, and references to phases that cannot have run. Duplicate
+/// phases and the structure are found when the blueprint is read.
 ///
 /// Source: Kanister `pkg/blueprint/validate/validate.go`; template syntax and references are ours.
 public enum BlueprintChecks {
@@ -12,31 +13,10 @@ public enum BlueprintChecks {
         of blueprint: Blueprint, functions: FunctionRegistry, version: String = "",
         templateOptions: TemplateOptions = TemplateOptions()
     ) -> [Diagnostic] {
-        var diagnostics = duplicatesAcrossActions(blueprint)
+        var diagnostics: [Diagnostic] = []
         for action in blueprint.actions {
             diagnostics += PhaseChecks.problems(of: action, functions: functions, version: version)
             diagnostics += templateProblems(of: action, in: blueprint, options: templateOptions)
-        }
-        return diagnostics
-    }
-
-    /// Kanister wants phase names unique over the whole blueprint; those inside one action are found by `PhaseChecks`.
-    private static func duplicatesAcrossActions(_ blueprint: Blueprint) -> [Diagnostic] {
-        var owners: [String: String] = [:]
-        var diagnostics: [Diagnostic] = []
-        for action in blueprint.actions {
-            for phase in action.phases + [action.deferPhase].compactMap({ $0 }) {
-                let name = phase.name.text
-                guard let owner = owners[name], owner != action.name.text else {
-                    owners[name] = action.name.text
-                    continue
-                }
-                diagnostics.append(
-                    Diagnostic(
-                        rule: "duplicate-phase", "Duplicated phase name is not allowed. Violating phase '\(name)'",
-                        at: phase.name.range, context: "in action '\(action.name.text)'",
-                        hint: "action '\(owner)' has a phase of that name; names are unique over the whole blueprint"))
-            }
         }
         return diagnostics
     }

@@ -16,17 +16,13 @@ public struct ResolvedProfile: Sendable, CustomStringConvertible {
 
     public var description: String { "Profile \(namespace)/\(name) (\(locationType))" }
 
-    /// Fetches what the profile refers to.
+    /// Fetches what the profile refers to. The profile itself was checked when it was read.
     ///
     /// - Parameter file: the profile's file; a `filesystem` location's folder is relative to it.
     /// - Throws: `ClusterError` when a Secret, or a key of one, is not there; what the cluster throws.
     public static func resolve(
         _ profile: Profile, file: String?, in cluster: any Cluster
     ) async throws -> ResolvedProfile {
-        let problems = ProfileRules.problems(of: profile)
-        guard problems.isEmpty else {
-            throw ClusterError("Profile \(profile.name.text): \(problems.joined(separator: "; "))")
-        }
         var location: [String: GoValue] = [
             "Type": .string(profile.location.type.text, type: "v1alpha1.LocationType"),
             "Bucket": .string(profile.location.bucket.text), "Endpoint": .string(profile.location.endpoint.text),
@@ -138,72 +134,6 @@ private struct CredentialResolver {
                 hint: "keys there: \(data.map(\.key).sorted().joined(separator: ", "))")
         }
         return String(decoding: value, as: UTF8.self)
-    }
-}
-
-/// Rules for Profiles, in Kanister's words.
-///
-/// Source: Kanister `pkg/validate/validate.go` `ProfileSchema`. Vectors: `profileValidation` of the conformance cases.
-public enum ProfileRules {
-    /// Empty when the profile can be used. `kopia` is checked too, which Kanister refuses here, and so is our
-    /// `filesystem`.
-    public static func problems(of profile: Profile) -> [String] {
-        guard let kind = profile.location.kind else {
-            return ["unknown or unsupported location type '\(profile.location.type.text)'"]
-        }
-        var problems: [String] = []
-        switch kind {
-        case .s3Compliant:
-            if profile.location.bucket.isEmpty { problems.append("Bucket not specified") }
-            if profile.location.region.isEmpty, profile.location.endpoint.isEmpty {
-                problems.append("Bucket region not specified")
-            }
-        case .gcs, .azure: break
-        case .kopia:
-            if !profile.location.endpoint.text.hasPrefix("https://") {
-                problems.append("endpoint '\(profile.location.endpoint.text)' is not an https:// address")
-            }
-        case .filesystem:
-            if profile.location.bucket.isEmpty {
-                problems.append("Bucket not specified: it is the repository's folder")
-            }
-        }
-        return problems + credentialProblems(profile, kind)
-    }
-
-    private static func credentialProblems(_ profile: Profile, _ location: Profile.Location.Kind) -> [String] {
-        let credential = profile.credential
-        let needsKopia = location == .kopia || location == .filesystem
-        guard let kind = credential.kind else {
-            return ["unknown or unsupported credential type '\(credential.type.text)'"]
-        }
-        guard needsKopia == (kind == .kopia) else {
-            return ["credential type '\(kind.rawValue)' does not fit location type '\(location.rawValue)'"]
-        }
-        switch kind {
-        case .secret: return reference(credential.secret)
-        case .keyPair:
-            guard let pair = credential.keyPair else { return ["credential.keyPair is missing"] }
-            let fields = pair.idField.isEmpty || pair.secretField.isEmpty ? ["Secret field or id field empty"] : []
-            return fields + (pair.secret.name.isEmpty ? ["Secret name is empty"] : [])
-        case .kopia:
-            guard let kopia = credential.kopiaServerSecret else { return ["credential.kopiaServerSecret is missing"] }
-            guard let passphrase = kopia.userPassphrase else {
-                return ["credential.kopiaServerSecret.userPassphrase is missing"]
-            }
-            var problems = reference(passphrase.secret)
-            if passphrase.key.isEmpty { problems.append("userPassphrase.key is empty") }
-            if location == .kopia, kopia.tlsCert == nil {
-                problems.append("credential.kopiaServerSecret.tlsCert is missing")
-            }
-            return problems
-        }
-    }
-
-    private static func reference(_ reference: ObjectReference?) -> [String] {
-        guard let reference else { return ["Secret reference is missing"] }
-        return (reference.name.isEmpty ? ["Secret name is empty"] : [])
-            + (reference.namespace.isEmpty ? ["Secret namespace is empty"] : [])
     }
 }
 

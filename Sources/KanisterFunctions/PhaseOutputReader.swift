@@ -46,13 +46,24 @@ public struct PhaseOutputReader: Sendable {
     /// - Throws: `PhaseOutputError` when a payload is not an output, or outputs are too big.
     public mutating func append(_ bytes: [UInt8]) throws(PhaseOutputError) -> [Event] {
         var events: [Event] = []
-        for byte in bytes {
+        var rest = bytes[...]
+        while let byte = rest.first {
             if byte == 0x0a {
                 try endLine(&events)
+                rest = rest.dropFirst()
             } else if payload != nil {
-                try appendToPayload(byte)
+                let run = rest.prefix { $0 != 0x0a }
+                try appendToPayload(run)
+                rest = rest[run.endIndex...]
+            } else if matched == 0, byte != Self.marker[0] {
+                // Nothing of the marker before the next of its first byte.
+                let run = rest.prefix { $0 != 0x0a && $0 != Self.marker[0] }
+                lineLength += run.count
+                line.append(contentsOf: run.prefix(max(0, Self.logLineLimit - line.count)))
+                rest = rest[run.endIndex...]
             } else {
                 appendToLine(byte, &events)
+                rest = rest.dropFirst()
             }
         }
         return events
@@ -81,13 +92,13 @@ public struct PhaseOutputReader: Sendable {
         payload = []
     }
 
-    private mutating func appendToPayload(_ byte: UInt8) throws(PhaseOutputError) {
-        guard (payload?.count ?? 0) < Self.payloadLimit else {
+    private mutating func appendToPayload(_ bytes: ArraySlice<UInt8>) throws(PhaseOutputError) {
+        guard (payload?.count ?? 0) + bytes.count <= Self.payloadLimit else {
             throw PhaseOutputError(
                 "an output line is over the limit of \(Self.payloadLimit) bytes",
                 hint: "store big results in the repository and hand over where they are")
         }
-        payload?.append(byte)
+        payload?.append(contentsOf: bytes)
     }
 
     private mutating func endLine(_ events: inout [Event]) throws(PhaseOutputError) {

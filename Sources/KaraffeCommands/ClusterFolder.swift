@@ -34,7 +34,7 @@ struct ClusterFolder {
         sources.append(source)
         for manifest in manifests {
             switch manifest {
-            case .profile(let profile): profiles.append(.init(profile, file: source.name))
+            case .profile(let profile): profiles.append(.init(profile, file: Files.absolute(source.name)))
             case .object(let object): add(object, source)
             case .blueprint, .actionSet, .blueprintBinding: break
             }

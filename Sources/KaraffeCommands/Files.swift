@@ -65,6 +65,13 @@ enum Files {
         return names.sorted()
     }
 
+    /// The path from the root of the file system; links are followed. As it is when there is no such file.
+    static func absolute(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -62,15 +62,7 @@ struct ValidateCommand: AsyncParsableCommand {
             case .blueprint(let blueprint):
                 diagnostics += BlueprintChecks.problems(
                     of: blueprint, functions: LocalFunctions.registry, version: version)
-            case .profile(let profile):
-                // What the reader says about the same place says more.
-                let isReported = diagnostics.contains { $0.severity == .error }
-                if !isReported {
-                    diagnostics += ProfileRules.problems(of: profile).map {
-                        Diagnostic(rule: "profile", $0, at: profile.range, context: "in Profile '\(profile.name.text)'")
-                    }
-                }
-            case .actionSet, .blueprintBinding, .object: break
+            case .profile, .actionSet, .blueprintBinding, .object: break
             }
         }
         return diagnostics

@@ -88,7 +88,13 @@ enum YAMLWriter {
 
     /// The text as it is when YAML reads it back as this text, else in double quotes.
     static func plain(_ text: String) -> String {
-        isSafe(text) ? text : GoJSON.text(.string(text), style: .init(escapesHTML: false))
+        if isSafe(text) { return text }
+        let isPrintable = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !isSpecial($0) }
+        if isPrintable, text.utf8.contains(UInt8(ascii: "\"")) || text.utf8.contains(UInt8(ascii: "\\")) {
+            let doubled = text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+            return "'\(doubled)'"
+        }
+        return GoJSON.text(.string(text), style: .init(escapesHTML: false))
     }
 
     private static func isSafe(_ text: String) -> Bool {
@@ -96,7 +102,14 @@ enum YAMLWriter {
         else {
             return false
         }
-        guard !"-?:,[]{}#&*!|>'\"%@` =".unicodeScalars.contains(first) else { return false }
+        let second = text.unicodeScalars.dropFirst().first
+        if first == "-", let second, second != " ", second != "-", !("0"..."9").contains(second), second != "." {
+            // `-c` is a plain scalar, `- c` is not.
+        } else if first == "-", second == "-", text.unicodeScalars.count > 3 {
+            // `--name` is plain, `---` starts a document.
+        } else if "-?:,[]{}#&*!|>'\"%@` =".unicodeScalars.contains(first) {
+            return false
+        }
         let words = ["null", "~", "true", "false", "yes", "no", "on", "off", "y", "n", "null"]
         if words.contains(text.lowercased()) || looksLikeNumber(text) { return false }
         var previous: Unicode.Scalar = " "

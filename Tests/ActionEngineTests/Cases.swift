@@ -1,0 +1,49 @@
+import Glibc
+import GoFormats
+import Testing
+
+/// One case of a table in `Fixtures`, named by its id.
+struct Case: Sendable, CustomTestStringConvertible {
+    let json: JSONValue
+
+    var id: String { json["id"]?.stringValue ?? "?" }
+    var testDescription: String { id }
+
+    subscript(_ key: String) -> JSONValue? { json[key] }
+
+    func strings(_ key: String) -> [String: String] {
+        var map: [String: String] = [:]
+        for member in json[key]?.objectValue?.members ?? [] { map[member.key] = member.value.stringValue }
+        return map
+    }
+}
+
+enum Cases {
+    static let kanister = document("kanister-cases.json")
+    static let phaseOutput = document("phase-output.json")
+
+    static func group(_ name: String) -> [Case] { (kanister[name]?.arrayValue ?? []).map { Case(json: $0) } }
+
+    private static func document(_ name: String) -> JSONValue {
+        let folder = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        guard let file = fopen("\(folder)/Fixtures/\(name)", "r") else { return .null }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
+        return (try? JSONParser.parse(bytes)) ?? .null
+    }
+}
+
+@Suite struct CaseTests {
+    @Test func everyTableIsThereInFull() {
+        let counts = [
+            "blueprintValidation": 32, "functionVersion": 10, "argDecoding": 7, "supportedArgs": 3, "labelMerge": 5,
+            "outputKeys": 7,
+        ]
+        for (name, count) in counts { #expect(Cases.group(name).count == count, "\(name)") }
+        #expect(Cases.kanister["podOverride"]?["cases"]?.arrayValue?.count == 8)
+        #expect(Cases.phaseOutput["phaseOutput"]?.arrayValue?.count == 26)
+        #expect(Cases.phaseOutput["kubeExecChunks"]?.arrayValue?.count == 3)
+    }
+}
