@@ -26,7 +26,9 @@ struct PostgresPair: Sendable {
         let folder = try TemporaryFolder.make(prefix: "karaffe-servers")
         let output: String
         do {
-            output = try await script.with(["PGPAIR_ADMIN_PASSWORD": adminPassword]).succeed(["start", folder + "/pair"])
+            output = try await script.with(["PGPAIR_ADMIN_PASSWORD": adminPassword]).succeed([
+                "start", folder + "/pair",
+            ])
         } catch {
             _ = try? await script.run(["stop", folder + "/pair"])
             try? await TemporaryFolder.remove(folder)
