@@ -72,14 +72,19 @@ public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
         return database.map { "database \"\($0)\" on \(place)" } ?? place
     }
 
+    /// What PostgreSQL's own programs inherit beside the `PG…` variables: how to find files, libraries, hosts (also through
+    /// nss_wrapper), certificates and Kerberos tickets. Nothing else, because the rest may hold other secrets.
+    static let inheritedVariables = [
+        "PATH", "HOME", "TMPDIR", "TZ", "USER", "LOGNAME", "LD_LIBRARY_PATH", "LD_PRELOAD", "NSS_WRAPPER_HOSTS",
+        "PGSERVICEFILE", "PGSYSCONFDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "KRB5_CONFIG", "KRB5CCNAME",
+    ]
+
     /// The `PG…` variables for PostgreSQL's own programs: the password goes this way and never on a command line.
     ///
-    /// - Parameter base: where `PATH` and `HOME` come from.
+    /// - Parameter base: where the variables that are inherited come from.
     public func childEnvironment(base: [String: String]) -> [String: String] {
         var environment: [String: String] = [:]
-        for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "PGSERVICEFILE", "PGSYSCONFDIR", "USER", "LOGNAME"] {
-            environment[name] = base[name]
-        }
+        for name in Self.inheritedVariables { environment[name] = base[name] }
         for (variable, keyword) in Self.keywords { environment[variable] = parameters[keyword] }
         environment["PGPASSWORD"] = password?.revealed
         // Messages are shown to people and looked through for their meaning.

@@ -91,7 +91,9 @@ done
 [ "$reached" = t ] || fail "the standby did not reach $target"
 
 describe() { admin app1db -v role=app1 -f "$here/describe.sql"; }
+sequences() { admin app1db -f "$here/sequences.sql"; }
 describe > "$work/before"
+sequences > "$work/sequences-before"
 
 say "A kopia repository, and the example's cluster"
 cp -r "$here/cluster" "$work/cluster"
@@ -132,6 +134,10 @@ run_action restore app1/app1 app1db --from "$run1"
 say "Compared: rows, owners, grants, default privileges, sequences, constraints, indexes, triggers, the role"
 describe > "$work/after"
 diff "$work/before" "$work/after" || fail "app1db is not what it was: see the differences above"
+sequences > "$work/sequences-after"
+paste -d '|' "$work/sequences-before" "$work/sequences-after" |
+    awk -F '|' '$1 != $3 || $4 < $2 || $4 > $2 + 32 { print "sequence " $1 ": " $2 " before, " $4 " after"; bad = 1 } END { exit bad }' ||
+    fail "a sequence is not where it was"
 echo "equal: $(wc -l < "$work/before") facts, $(grep -c '^rows|' "$work/before") tables"
 PGHOST=$PGPAIR_PRIMARY PGUSER=app1 PGPASSWORD=$(secret_value app1.yaml app1 password) "$PGPAIR_BIN/psql" -X -q -v ON_ERROR_STOP=1 \
     -d app1db -c "INSERT INTO example_table (name) VALUES ('after the restore'); ALTER TABLE example_table ADD COLUMN migrated boolean" ||

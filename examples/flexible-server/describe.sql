@@ -1,5 +1,5 @@
 -- Everything a restore must bring back, as text that two runs can compare: rows (as an order-independent hash), owners,
--- grants, default privileges, sequences, constraints, indexes, the database itself and the role.
+-- grants, default privileges, constraints, indexes, the database itself and the role. Sequences are in sequences.sql.
 \pset format unaligned
 \pset tuples_only on
 SET search_path = pg_catalog;
@@ -48,15 +48,11 @@ SELECT 'default privileges', pg_get_userbyid(defaclrole), defaclnamespace::regna
        (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(defaclacl) a)
 FROM pg_default_acl ORDER BY 2, 3, 4;
 
--- Rows and sequences need one statement a table.
+-- Rows need one statement a table.
 SELECT format(
     'SELECT ''rows'', %L, count(*), coalesce(sum((''x'' || substr(md5(t::text), 1, 16))::bit(64)::bigint::numeric), 0) FROM %s t',
     c.oid::regclass, c.oid::regclass)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY n.nspname, c.relname
-\gexec
-SELECT format('SELECT ''sequence'', %L, last_value, is_called FROM %s', c.oid::regclass, c.oid::regclass)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'S' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY n.nspname, c.relname
 \gexec
