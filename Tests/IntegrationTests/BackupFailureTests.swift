@@ -13,8 +13,7 @@ extension IntegrationTests {
                 let outcome = try await bench.podRunner(reading: "killeddb").run(
                     ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
                 ) { runner in
-                    let dump = try await Processes.child(named: "pg_dump", of: runner)
-                    try await Processes.waitUntilItWrote(dump, bytes: 4 << 20)
+                    let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     kill(dump, SIGKILL)
                 }
                 #expect(outcome.exit == .exited(4))
@@ -30,8 +29,7 @@ extension IntegrationTests {
                 let outcome = try await bench.podRunner(reading: "cutdb").run(
                     ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
                 ) { runner in
-                    let dump = try await Processes.child(named: "pg_dump", of: runner)
-                    try await Processes.waitUntilItWrote(dump, bytes: 4 << 20)
+                    _ = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     let psql = Program(path: pair.bin + "/psql").with(pair.adminEnvironment(host: pair.standby))
                     try await psql.succeed([
                         "-X", "-q", "-c",
@@ -50,8 +48,7 @@ extension IntegrationTests {
                 let outcome = try await bench.podRunner(reading: "stoppeddb").run(
                     ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
                 ) { runner in
-                    let dump = try await Processes.child(named: "pg_dump", of: runner)
-                    try await Processes.waitUntilItWrote(dump, bytes: 4 << 20)
+                    let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     kill(runner, signal)
                     try await Processes.waitUntilGone(dump)
                 }
@@ -88,24 +85,20 @@ extension IntegrationTests {
 
 /// Other processes, seen through /proc.
 enum Processes {
-    static func child(named name: String, of parent: Int32) async throws -> Int32 {
-        for _ in 0..<500 {
-            for pid in all() where fields(pid)?.parent == parent && fields(pid)?.name == name { return pid }
+    /// Waits for a child that has written that many bytes, to its pipe and elsewhere: not one that only prints its version.
+    static func child(named name: String, of parent: Int32, thatWrote bytes: Int) async throws -> Int32 {
+        for _ in 0..<2000 {
+            for pid in all() where fields(pid)?.parent == parent && fields(pid)?.name == name {
+                if (written(pid) ?? 0) >= bytes { return pid }
+            }
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw Missing(description: "no child '\(name)' of process \(parent) within five seconds")
+        throw Missing(description: "no child '\(name)' of process \(parent) that wrote \(bytes) bytes in twenty seconds")
     }
 
-    /// Waits until a process has written that much, to its pipe and elsewhere.
-    static func waitUntilItWrote(_ pid: Int32, bytes: Int) async throws {
-        for _ in 0..<2000 {
-            guard let io = read("/proc/\(pid)/io") else { break }
-            let written = io.split(separator: "\n").first { $0.hasPrefix("wchar: ") }
-                .flatMap { Int($0.dropFirst("wchar: ".count)) }
-            if let written, written >= bytes { return }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        throw Missing(description: "process \(pid) ended, or wrote less than \(bytes) bytes within ten seconds")
+    private static func written(_ pid: Int32) -> Int? {
+        read("/proc/\(pid)/io")?.split(separator: "\n").first { $0.hasPrefix("wchar: ") }
+            .flatMap { Int($0.dropFirst("wchar: ".count)) }
     }
 
     static func waitUntilGone(_ pid: Int32) async throws {

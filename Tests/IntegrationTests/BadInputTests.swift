@@ -59,7 +59,7 @@ extension IntegrationTests {
 
         @Test(arguments: [
             ("not YAML", "apiVersion: v1\nkind: [", "error:"),
-            ("empty", "", "empty"),
+            ("empty", "", "there is nothing in the file"),
         ])
         func aBlueprintThatIsNone(_ name: String, _ text: String, _ expected: String) async throws {
             let bench = try Workbench(try PostgresPair.running())

@@ -15,7 +15,7 @@ extension IntegrationTests {
 
         @Test func aClassicBlueprintRunsUnmodified() async throws {
             let pair = try PostgresPair.running()
-            // The classic way breaks on a quote in the administrator's password, so this one gets an administrator of its own.
+            // The classic way breaks on a quote in any password, so it gets an administrator and a repository without.
             try await pair.sql(
                 """
                 DROP ROLE IF EXISTS classicadmin;
@@ -24,7 +24,7 @@ extension IntegrationTests {
             try await pair.dropApplication("classic")
             try await pair.makeApplication("classic", password: "secret", rows: 500)
             try await pair.sql("GRANT classic TO classicadmin")
-            let bench = try Workbench(pair)
+            let bench = try Workbench(pair, repositoryPassword: "plain repository password")
             try await bench.makeRepository()
             try await bench.makeCluster(application: "classic", password: "secret")
             try bench.write(
@@ -110,7 +110,7 @@ extension IntegrationTests {
                     "--object", "secret/apps/masked", "--profile", "kasten-io/local", "-o", "yaml",
                 ])
             #expect(render.exit == .exited(0), "\(render.testDescription)")
-            for secret in [sentinel, pair.adminPassword, Workbench.repositoryPassword] {
+            for secret in [sentinel, pair.adminPassword, bench.repositoryPassword] {
                 for outcome in [backup, restore, render] {
                     #expect(!outcome.output.contains(secret))
                     #expect(!outcome.errors.contains(secret))

@@ -5,13 +5,13 @@ import Testing
 
 /// A folder with a cluster of manifests, a repository and a state folder for one test, and the commands that use them.
 struct Workbench: ~Copyable {
-    static let repositoryPassword = "repository-'pass\"word$"
-
     let folder: String
     let pair: PostgresPair
+    let repositoryPassword: String
 
-    init(_ pair: PostgresPair) throws {
+    init(_ pair: PostgresPair, repositoryPassword: String = #"repository-'pass"word$"#) throws {
         self.pair = pair
+        self.repositoryPassword = repositoryPassword
         folder = try TemporaryFolder.make(prefix: "karaffe-test")
     }
 
@@ -64,7 +64,7 @@ struct Workbench: ~Copyable {
             apiVersion: v1
             kind: Secret
             metadata: {name: repository-password, namespace: kasten-io}
-            stringData: {password: \(quoted(Self.repositoryPassword))}
+            stringData: {password: \(quoted(repositoryPassword))}
             ---
             apiVersion: cr.kanister.io/v1alpha1
             kind: Profile
@@ -86,7 +86,7 @@ struct Workbench: ~Copyable {
     }
 
     /// With the repository's password in the environment.
-    var podRunner: Program { Program.podRunner.with(["KOPIA_PASSWORD": Self.repositoryPassword]) }
+    var podRunner: Program { Program.podRunner.with(["KOPIA_PASSWORD": repositoryPassword]) }
 
     /// With the administrator's connection to the standby as well.
     func podRunner(reading database: String) -> Program {
