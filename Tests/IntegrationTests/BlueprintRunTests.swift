@@ -20,6 +20,7 @@ extension IntegrationTests {
                 """
                 DROP ROLE IF EXISTS classicadmin;
                 CREATE ROLE classicadmin LOGIN CREATEDB CREATEROLE PASSWORD 'plain' IN ROLE pg_read_all_data;
+                GRANT classicadmin TO flexadmin;
                 """)
             try await pair.dropApplication("classic")
             try await pair.makeApplication("classic", password: "secret", rows: 500)
