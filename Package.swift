@@ -97,14 +97,17 @@ let package = Package(
                 "GoFormats",
             ]),
         /// pg_dump, psql and libpq: arguments, environment, versions, meaning of exits.
-        .target(name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"]),
+        .target(
+            name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"],
+            exclude: ["README.md"]),
         /// Everything `pod-runner` does except `main`.
         .target(
             name: "PodRunner",
             dependencies: [
                 "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "BlockingIO", "GoFormats",
                 argumentParser,
-            ]),
+            ],
+            exclude: ["README.md"]),
         .executableTarget(name: "pod-runner", dependencies: ["PodRunner"]),
 
         // Tests. Tiers are targets: <Room>Tests are hermetic; Compatibility and Integration use other programs.
@@ -149,7 +152,10 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
         .testTarget(
-            name: "PodRunnerTests", dependencies: ["PodRunner", "PostgresDump", "KopiaRepository", "GoFormats"]),
+            name: "PodRunnerTests",
+            dependencies: [
+                "PodRunner", "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "TestSupport", "GoFormats",
+            ]),
         .testTarget(
             name: "CompatibilityTests",
             dependencies: [

@@ -44,7 +44,11 @@ public enum PodRunnerMain {
             }
         }
         do {
-            try await withInterruption { try await action.run(context) }
+            if context.handlesSignals {
+                try await withInterruption { try await action.run(context) }
+            } else {
+                try await action.run(context)
+            }
             return ExitCode.done.rawValue
         } catch {
             let failure = PodRunnerError(error)

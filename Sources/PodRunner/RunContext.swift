@@ -15,6 +15,8 @@ struct RunContext: Sendable {
     /// Standard error: for people.
     var errors: @Sendable ([UInt8]) -> Void
     var clock: @Sendable () -> Timestamp = Timestamp.now
+    /// Whether SIGINT and SIGTERM end the work: they belong to the whole process, so tests leave them alone.
+    var handlesSignals = true
 
     func print(_ line: String) async throws { try await output(Array((line + "\n").utf8)) }
 
