@@ -1,4 +1,5 @@
-/// Standard base64 with padding, as Go's `base64.StdEncoding`: line breaks inside are skipped, anything else is refused.
+/// Standard base64 with padding, as Go's `base64.StdEncoding`: line breaks inside are skipped, anything else is
+/// refused.
 enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

@@ -1,5 +1,5 @@
-/// Gathers what a run has to say. Order of `sorted` is by file, place, severity and rule, so that output does not depend
-/// on the order of the checks.
+/// Gathers what a run has to say. Order of `sorted` is by file, place, severity and rule, so that output does not
+/// depend on the order of the checks.
 ///
 /// Memory: at most `limit` diagnostics are kept; the rest are counted.
 public struct DiagnosticCollector: Sendable {

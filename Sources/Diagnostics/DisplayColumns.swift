@@ -1,5 +1,6 @@
-/// One line of a text as a terminal can show it, cell by cell: tabs become spaces, control characters and characters that
-/// would turn the direction of writing become visible stand-ins, wide characters count two cells and combining ones none.
+/// One line of a text as a terminal can show it, cell by cell: tabs become spaces, control characters and characters
+/// that would turn the direction of writing become visible stand-ins, wide characters count two cells and combining
+/// ones none.
 struct DisplayLine {
     struct Cell {
         var text: String
@@ -39,7 +40,8 @@ struct DisplayLine {
         }
     }
 
-    /// Cells a scalar takes in a terminal, after Unicode's East Asian width (wide and full-width) for the common blocks.
+    /// Cells a scalar takes in a terminal, after Unicode's East Asian width (wide and full-width) for the common
+    /// blocks.
     private static func width(_ scalar: Unicode.Scalar) -> Int {
         guard scalar.value >= 0x300 else { return 1 }
         switch scalar.properties.generalCategory {

@@ -50,7 +50,8 @@ public struct SourceFile: Sendable {
         }
     }
 
-    /// The place of a byte. Offsets outside the text are moved to its nearest end, offsets inside a scalar to its start.
+    /// The place of a byte. Offsets outside the text are moved to its nearest end, offsets inside a scalar to its
+    /// start.
     public func position(at offset: Int) -> SourcePosition {
         let offset = max(0, min(offset, bytes.count))
         let line = lineIndex(of: offset)

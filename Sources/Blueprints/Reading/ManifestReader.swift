@@ -1,7 +1,7 @@
 internal import Diagnostics
 
-/// Reads nodes into the model and collects what is wrong. One value reads one file; the parts are in extensions, one for
-/// each kind.
+/// Reads nodes into the model and collects what is wrong. One value reads one file; the parts are in extensions, one
+/// for each kind.
 ///
 /// What the API server would drop, because Kanister's schema does not know it, is a warning; what it or Kanister would
 /// refuse is an error. `null` counts as absent, as it does there.

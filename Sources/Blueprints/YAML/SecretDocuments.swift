@@ -23,7 +23,8 @@ struct SecretDocuments {
         documents.append((first, Self.isSecret(topLevelKind, mentionsSecret)))
     }
 
-    /// A Blueprint speaks of Secrets too; only its own kind counts. Lists and flow style have none at the start of a line.
+    /// A Blueprint speaks of Secrets too; only its own kind counts. Lists and flow style have none at the start of a
+    /// line.
     private static func isSecret(_ topLevelKind: String?, _ mentionsSecret: Bool) -> Bool {
         guard let topLevelKind else { return mentionsSecret }
         return topLevelKind.contains(bytesOf: "Secret") || (mentionsSecret && topLevelKind.contains(bytesOf: "List"))

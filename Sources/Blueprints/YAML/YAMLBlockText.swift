@@ -31,8 +31,8 @@ enum YAMLBlockText {
         }
     }
 
-    /// Candidates, the likely one first. The indentation of the surrounding block is not in the event, so with an explicit
-    /// indicator it is found from the difference between the text in the file and the decoded text.
+    /// Candidates, the likely one first. The indentation of the surrounding block is not in the event, so with an
+    /// explicit indicator it is found from the difference between the text in the file and the decoded text.
     private static func indents(of scalar: YAMLScalar, header: Header, scanner: YAMLTextScanner) -> [Int] {
         var scanner = scanner
         var widest = 0

@@ -1,7 +1,7 @@
 public import Diagnostics
 
-/// One node of a YAML document, with its place in the file. Aliases are already replaced by what they stand for and merge
-/// keys (`<<`) are already merged; such nodes keep the place where they were written out.
+/// One node of a YAML document, with its place in the file. Aliases are already replaced by what they stand for and
+/// merge keys (`<<`) are already merged; such nodes keep the place where they were written out.
 ///
 /// Concurrency and memory: a plain value sharing its parts; expanding an alias costs nothing until it is walked, and
 /// `YAMLLimits` bounds how much walking there can be.

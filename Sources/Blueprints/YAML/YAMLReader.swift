@@ -74,8 +74,8 @@ private func readEvents(of source: SourceFile, into builder: inout YAMLBuilder) 
     }
 }
 
-/// Turns libyaml's character counts into byte offsets. Marks come in nearly rising order, so a cursor that steps back and
-/// forth makes all of them together linear.
+/// Turns libyaml's character counts into byte offsets. Marks come in nearly rising order, so a cursor that steps back
+/// and forth makes all of them together linear.
 struct CharacterPlaces {
     private let bytes: [UInt8]
     private var character = 0

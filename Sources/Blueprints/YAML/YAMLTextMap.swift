@@ -13,8 +13,8 @@ public struct YAMLTextMap: Sendable {
         var isCopy: Bool
     }
 
+    /// True when places inside the scalar are good to the byte.
     public let isExact: Bool
-    /// Places inside the scalar are good to the byte.
     private let runs: [Run]
     private let whole: Range<Int>
     private let decodedCount: Int
