@@ -42,14 +42,13 @@ extension LocalContentStore {
         let wish = format.parameters.indexVersion >= 2 ? compression : 0
         let compressed = try crypto.compress(plaintext, headerID: wish)
         let encrypted = try crypto.encrypt(compressed.bytes, iv: EncryptionIV(hash: id.hash))
-        let replica = try format.packReplicaFrame()
         let full = try state.withLock { state -> BlobID? in
             if let current = state.entry(id), current != replacing, !current.isDeleted {
                 state.statistics.bytesDeduplicated += Int64(plaintext.count)
                 return nil
             }
             let kind = PackKind(prefix: id.prefix)
-            var pack = try state.filling.removeValue(forKey: kind) ?? newPack(kind, replica, &state)
+            var pack = try state.filling.removeValue(forKey: kind) ?? newPack(kind, format, &state)
             let entry = pack.append(
                 encrypted,
                 IndexEntry(
@@ -69,7 +68,10 @@ extension LocalContentStore {
         if let full { startUpload(full) }
     }
 
-    private func newPack(_ kind: PackKind, _ replica: [UInt8], _ state: inout StoreState) throws -> PackBuilder {
+    private func newPack(
+        _ kind: PackKind, _ format: RepositoryFormat, _ state: inout StoreState
+    ) throws -> PackBuilder {
+        let replica = try format.packReplicaFrame()
         let session = state.session ?? WriteSession(random: environment.randomBytes(8), now: environment.now())
         state.session = session
         state.sessions[session.id] = session
