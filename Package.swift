@@ -150,6 +150,12 @@ let package = Package(
                 "TestSupport", "GoFormats",
             ],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "KopiaRepositoryTests",
+            dependencies: [
+                "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaBlob", "TestSupport", "GoFormats",
+            ]),
         .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
         .testTarget(
             name: "PodRunnerTests",
@@ -159,8 +165,8 @@ let package = Package(
         .testTarget(
             name: "CompatibilityTests",
             dependencies: [
-                "KopiaRepository", "KopiaSnapshot", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
-                "TestSupport", "GoFormats", "ProcessIO",
+                "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaBlob", "TestSupport", "GoFormats", "ProcessIO",
             ],
             exclude: ["Fixtures"]),
         .testTarget(

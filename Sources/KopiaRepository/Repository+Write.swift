@@ -16,6 +16,7 @@ extension Repository {
     /// - Returns: the snapshot with its ID, and what it took.
     /// - Throws: `RepositoryError.Code.invalidArgument`, `.readOnly`, `.storage`, `.notCommitted`; whatever `body`
     ///   throws; `CancellationError`.
+    @discardableResult
     public func writeSnapshot(
         of source: SnapshotSource, options: SnapshotOptions = SnapshotOptions(),
         _ body: (SnapshotWriter) async throws -> Void

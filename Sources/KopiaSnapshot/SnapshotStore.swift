@@ -89,7 +89,6 @@ public struct SnapshotDraft: Sendable {
 
     /// kopia's command line has the same limit.
     public static let descriptionLengthMax = 1024
-    private static let builtInLabels: Set<String> = ["type", "hostname", "username", "path"]
 
     public init(source: SnapshotSource, startTime: Timestamp, endTime: Timestamp, root: DirectoryEntry) {
         self.source = source
@@ -110,8 +109,8 @@ public struct SnapshotDraft: Sendable {
                 "the description has \(description.unicodeScalars.count) characters, the limit is \(Self.descriptionLengthMax)"
             )
         }
-        for key in tags.keys where key.isEmpty || Self.builtInLabels.contains(key) {
-            throw SnapshotError(.invalid, "'\(key)' cannot be the key of a tag")
+        guard tags[""] == nil else {
+            throw SnapshotError(.invalid, "a tag has an empty key", hint: "a tag is key:value")
         }
     }
 
