@@ -84,18 +84,23 @@ let package = Package(
         .target(
             name: "KopiaContent", dependencies: ["KopiaFormat", "KopiaBlob", "GoFormats"], exclude: ["README.md"]),
         /// Splitters, object IDs, indirect objects, object reader and writer.
-        .target(name: "KopiaObject", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        .target(
+            name: "KopiaObject", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"], exclude: ["README.md"]),
         /// Labelled JSON manifests.
-        .target(name: "KopiaManifest", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        .target(
+            name: "KopiaManifest", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"], exclude: ["README.md"]),
         /// Snapshot manifests, sources, directory entries, policies.
-        .target(name: "KopiaSnapshot", dependencies: ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"]),
+        .target(
+            name: "KopiaSnapshot", dependencies: ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"],
+            exclude: ["README.md"]),
         /// Opens a repository from a location: the only door of the data plane.
         .target(
             name: "KopiaRepository",
             dependencies: [
                 "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
                 "GoFormats",
-            ]),
+            ],
+            exclude: ["README.md"]),
         /// pg_dump, psql and libpq: arguments, environment, versions, meaning of exits.
         .target(
             name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"],
