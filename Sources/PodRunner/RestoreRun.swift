@@ -48,11 +48,22 @@ struct RestoreRun: Sendable {
                 await cleanUp(leaving: joined)
                 throw error
             }
-            // An administrator of the same name keeps what it was a member of when the backup was made.
-            let kept = Set(plan.roles.memberships.filter { $0.member == server.user }.map(\.role))
-            try await server.leave(joined.filter { !kept.contains($0) })
+            try await leave(server, joined, plan)
         }
         context.note("database \"\(database)\" is in place on \(settings.host):\(settings.port)")
+    }
+
+    /// An administrator of the same name gets back what it was a member of when the backup was made. The database is in
+    /// place: what fails here is told, not thrown.
+    private func leave(_ server: TargetServer, _ joined: [String], _ plan: Plan) async throws {
+        do {
+            try await server.leave(joined)
+            var again: [String] = []
+            try await server.join(
+                plan.roles.memberships.filter { $0.member == server.user }.map(\.role), joined: &again)
+        } catch let error as PostgresError {
+            context.note("warning: memberships of \(server.user): \(error.message)")
+        }
     }
 
     /// Everything that can be known before anything is touched.
