@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages build release demo test test-unit test-integration test-compat fmt lint check clean
+.PHONY: help packages tools build release demo test test-unit test-integration test-compat fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -15,6 +15,9 @@ help: ## List the targets
 packages: ## Install the Debian packages that are missing (needs root or sudo only then)
 	@.ci/install-packages
 
+tools: packages ## Install the storage servers and clients that tests use into .build/python
+	@.ci/install-python-tools
+
 build: packages ## Build everything, debug
 	swift build $(SWIFT_FLAGS)
 
@@ -25,7 +28,7 @@ release: packages ## Build both executables, optimised, in .build/release
 demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
 	@examples/flexible-server/demo.sh .build/release
 
-test: packages ## Run every test; a real kopia is used too when KOPIA_EXE names one
+test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS)
 
 test-unit: packages ## Run the hermetic tests only: no servers, seconds

@@ -48,6 +48,9 @@ let package = Package(
         /// libcurl: requests, streams, HTTP/2, TLS pins, retry delays.
         .target(name: "HTTPTransport", dependencies: ["BlockingIO", "CCurl"], exclude: ["README.md"]),
 
+        /// Check sums, MACs and their text forms for signing requests.
+        .target(name: "Digests", dependencies: ["COpenSSL"]),
+
         // Control plane, bottom up.
 
         /// Model, YAML reader and validation of Blueprint, ActionSet, Profile and plain manifests.
@@ -76,6 +79,10 @@ let package = Package(
 
         /// Blob IDs, the `BlobStorage` protocol and the filesystem provider.
         .target(name: "KopiaBlob", dependencies: ["BlockingIO", "GoFormats"], exclude: ["README.md"]),
+        /// S3 and Azure Blob providers, request signing, locks.
+        .target(
+            name: "KopiaCloud", dependencies: ["KopiaBlob", "HTTPTransport", "Digests", "GoFormats"],
+            exclude: ["README.md"]),
         /// Hashing, encryption, compression, error correction, key derivation and `kopia.repository`.
         .target(
             name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"],
@@ -141,6 +148,11 @@ let package = Package(
                 "KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "ProcessIO", "GoFormats", "Diagnostics",
             ]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
+        .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+        .testTarget(
+            name: "KopiaCloudTests",
+            dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "TestSupport", "GoFormats"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],
             exclude: ["Fixtures"]),

@@ -32,6 +32,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("BlockingIO", .shared, ["Dispatch"]),
         Room("RunnerContract", .shared, ["GoFormats"]),
         Room("HTTPTransport", .shared, ["BlockingIO", "CCurl"]),
+        Room("Digests", .shared, ["COpenSSL"]),
         Room("ProcessIO", .shared, ["BlockingIO", "Subprocess", "SystemPackage", "Dispatch"]),
 
         Room("Blueprints", .control, ["Diagnostics", "GoFormats", "CYaml"]),
@@ -50,6 +51,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("karaffe", .control, ["KaraffeCommands"]),
 
         Room("KopiaBlob", .data, ["BlockingIO", "GoFormats"]),
+        Room("KopiaCloud", .data, ["KopiaBlob", "HTTPTransport", "Digests", "GoFormats"]),
         Room("KopiaFormat", .data, ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"]),
         Room("KopiaContent", .data, ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         Room("KopiaObject", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
@@ -70,15 +72,15 @@ struct Room: Sendable, CustomTestStringConvertible {
 
     static func named(_ name: String) -> Room? { all.first { $0.name == name } }
 
-    /// The room through which each outside module enters; libcrypto has one door a plane, the command line one an
-    /// executable.
+    /// The room through which each outside module enters; libcrypto has one door a plane and one for signing requests,
+    /// the command line one an executable.
     static let doors: [String: Set<String>] = [
         "CYaml": ["Blueprints"],
         "CPQ": ["PostgresDump"],
         "CZstd": ["KopiaFormat"],
         "CZlib": ["KopiaFormat"],
         "CCurl": ["HTTPTransport"],
-        "COpenSSL": ["KopiaFormat", "GoTemplate"],
+        "COpenSSL": ["KopiaFormat", "GoTemplate", "Digests"],
         "Subprocess": ["ProcessIO"],
         "SystemPackage": ["ProcessIO"],
         "ArgumentParser": ["KaraffeCommands", "PodRunner"],

@@ -137,7 +137,8 @@ struct FaultTests {
         let start = ContinuousClock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(start.duration(to: .now) < .milliseconds(500))
+        // At once, but other tests may keep this machine busy; the server itself never answers.
+        #expect(start.duration(to: .now) < .seconds(5))
         if milliseconds > 0 { try await eventually { hasEnded.withLock { $0 } } }
     }
 

@@ -138,7 +138,8 @@ struct ExchangeState {
         if head.status >= 300 || head.headers["grpc-status"] != nil { answered() }
         guard case .whole(let limit) = receiving, let expectedBytes, expectedBytes > 0 else { return }
         received = [[]]
-        received[0].reserveCapacity(min(limit, expectedBytes))
+        // What a server announces is not what it sends: no more than this in advance.
+        received[0].reserveCapacity(min(limit, expectedBytes, 64 << 20))
     }
 
     mutating func receivedTrailer(_ name: String, _ value: String) {

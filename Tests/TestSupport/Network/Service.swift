@@ -1,20 +1,39 @@
+internal import Dispatch
 internal import Glibc
 
-/// A server of somebody else, started for a test and killed, with everything it started, when the value goes away.
+/// A server of somebody else, started for a test and killed, with everything it started, when the value goes away or this
+/// process ends, however that happens: it hangs on a pipe whose other end is ours.
 public final class Service: Sendable {
     private let processID: pid_t
+    private let leash: Int32
+    private let scratchFolder: String?
+    private static let spawning = DispatchSemaphore(value: 1)
     /// What it printed, standard output and error together.
     public let logPath: String
 
     /// - Parameters:
     ///   - environment: added to ours.
     ///   - logPath: a file that is made or emptied.
-    public init(_ program: String, _ arguments: [String], environment: [String: String] = [:], logPath: String) throws {
+    ///   - scratchFolder: removed with the server.
+    public init(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], logPath: String,
+        scratchFolder: String? = nil
+    ) throws {
         self.logPath = logPath
+        self.scratchFolder = scratchFolder
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        // One at a time: a child started between the pipe and its flags would keep the other's leash.
+        Self.spawning.wait()
+        defer { Self.spawning.signal() }
+        var leash: [Int32] = [-1, -1]
+        guard pipe(&leash) == 0, fcntl(leash[0], F_SETFD, FD_CLOEXEC) == 0, fcntl(leash[1], F_SETFD, FD_CLOEXEC) == 0
+        else {
+            throw TestSupportError("could not make a pipe: \(String(cString: strerror(errno)))")
+        }
+        defer { close(leash[0]) }
+        posix_spawn_file_actions_adddup2(&actions, leash[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         var attributes = posix_spawnattr_t()
@@ -28,16 +47,25 @@ public final class Service: Sendable {
 
         var variables = CurrentEnvironment.all.filter { environment[$0.key] == nil }
         variables.merge(environment) { _, new in new }
-        var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        let command = ["sh", "-c", Self.leashed, scratchFolder ?? "", program] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var processID: pid_t = 0
-        let status = posix_spawnp(&processID, program, &actions, &attributes, &argv, &envp)
+        let status = posix_spawnp(&processID, "sh", &actions, &attributes, &argv, &envp)
         guard status == 0 else {
+            close(leash[1])
             throw TestSupportError("could not start '\(program)': \(String(cString: strerror(status)))")
         }
         self.processID = processID
+        self.leash = leash[1]
     }
+
+    /// Runs the program in the background, kills it when standard input ends, exits with its code.
+    private static let leashed = """
+        exec 3<&0; "$@" </dev/null 3<&- & child=$!
+        (read -r line <&3; kill -9 "$child" 2>/dev/null; [ -z "$0" ] || rm -rf "$0") >/dev/null 2>&1 & exec 3<&-; wait "$child"
+        """
 
     deinit { stop() }
 
@@ -63,6 +91,8 @@ public final class Service: Sendable {
         kill(-processID, SIGKILL)
         var status: Int32 = 0
         while waitpid(processID, &status, 0) < 0, errno == EINTR {}
+        close(leash)
+        if let scratchFolder { Files.removeTree(scratchFolder) }
     }
 }
 

@@ -1,0 +1,267 @@
+internal import Digests
+public import GoFormats
+internal import HTTPTransport
+public import KopiaBlob
+
+/// Keeps blobs as objects of an S3 bucket, the way kopia does: object name = prefix and blob ID, one PUT each, with
+/// `Content-MD5`, and the object-lock fields when the blob has a retention.
+///
+/// A put returns when the service has the object. A delete in a bucket with versions leaves a marker: the blob is gone
+/// from listings, locked versions stay.
+///
+/// Concurrency and memory: all calls may run concurrently; `connection.requestsMax` requests are on the way at a time. A
+/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
+///
+/// Source: kopia `repo/blob/s3/s3_storage.go`; Amazon S3 API Reference; `kopia-format` §1.4, §1.5.
+public struct S3BlobStorage: LockingBlobStorage {
+    private let configuration: S3Configuration
+    private let signature: SignatureV4
+    private let service: CloudService
+    /// Entries of one page of a list, 1 … 1000.
+    let listPageMax: Int
+
+    /// Nothing is sent yet.
+    ///
+    /// - Throws: `BlobError.Code.invalidStorage` when the connection's settings cannot work.
+    public init(
+        _ configuration: S3Configuration, credentials: S3Credentials, environment: CloudEnvironment = .system
+    ) throws(BlobError) {
+        try self.init(configuration, credentials: credentials, environment: environment, listPageMax: 1000)
+    }
+
+    init(
+        _ configuration: S3Configuration, credentials: S3Credentials, environment: CloudEnvironment, listPageMax: Int
+    ) throws(BlobError) {
+        self.listPageMax = listPageMax
+        self.configuration = configuration
+        signature = SignatureV4(credentials: credentials, region: configuration.region)
+        service = CloudService(client: try configuration.connection.client(), environment: environment)
+    }
+
+    public var displayName: String { "s3://\(configuration.bucket)/\(configuration.prefix)" }
+
+    // MARK: BlobStorage
+
+    public func get(_ id: BlobID, range: Range<Int64>?) async throws -> [UInt8] {
+        if let range {
+            guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
+            // There is no way to ask S3 for no bytes; only the length matters then.
+            if range.isEmpty {
+                let length = try await metadata(of: id).length
+                guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
+                return []
+            }
+        }
+        let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
+        var headers: HTTPHeaders = [:]
+        headers["Range"] = ByteRange.field(range)
+        let response = try await send(subject, .get, key(id), headers: headers, bodyLimit: CloudService.blobBytesMax) {
+            response throws(CloudService.Failure) in
+            if response.head.isSuccess { return response }
+            if response.status == 416, let range {
+                throw CloudService.Failure(
+                    error: ByteRange.invalid(id, range, length: ByteRange.total(response)))
+            }
+            throw failure(response, subject)
+        }
+        return try ByteRange.bytes(response, id, range)
+    }
+
+    @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+        let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
+        var headers: HTTPHeaders = [
+            "Content-Type": "application/x-kopia", "Content-MD5": Base64.encode(try digest(bytes, id, Digest.md5)),
+        ]
+        if let retention {
+            headers["x-amz-object-lock-mode"] = try Self.lockMode(retention.mode, id)
+            headers["x-amz-object-lock-retain-until-date"] = Self.until(
+                service.environment.clock().adding(seconds: retention.periodSeconds))
+        }
+        try await send(subject, .put, key(id), headers: headers, body: bytes) {
+            response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+        }
+    }
+
+    public func delete(_ id: BlobID) async throws {
+        let subject = CloudService.Subject(blob: id, action: "delete blob '\(id)' from \(displayName)")
+        try await send(subject, .delete, key(id)) { response throws(CloudService.Failure) in
+            if response.head.isSuccess || isMissing(response) { return }
+            throw failure(response, subject)
+        }
+    }
+
+    public func metadata(of id: BlobID) async throws -> BlobMetadata {
+        let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
+        return try await send(subject, .head, key(id)) { response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+            guard let length = response.headers["Content-Length"].flatMap({ Int64($0) }),
+                let time = response.headers["Last-Modified"].flatMap(HTTPDate.parse)
+            else { throw malformed(subject, "the answer has no length or no time") }
+            return BlobMetadata(id: id, length: length, timestamp: time)
+        }
+    }
+
+    public func list(prefix: String) async throws -> [BlobMetadata] {
+        let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
+        var blobs: [BlobMetadata] = []
+        var token: String?
+        repeat {
+            var query =
+                "list-type=2&max-keys=\(listPageMax)&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))"
+            if let token { query = "continuation-token=\(PercentEncoding.encode(token))&\(query)" }
+            let page = try await send(
+                subject, .get, "", query: query, bodyLimit: CloudService.documentBytesMax
+            ) { response throws(CloudService.Failure) in
+                guard response.head.isSuccess else { throw failure(response, subject) }
+                return try S3ListPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
+            }
+            blobs.append(contentsOf: page.blobs)
+            guard page.nextToken == nil || page.nextToken != token else {
+                throw malformed(subject, "the same page was announced twice").error
+            }
+            token = page.nextToken
+        } while token != nil
+        return blobs
+    }
+
+    // MARK: LockingBlobStorage
+
+    /// A lock that the credentials may not see (they need `s3:GetObjectRetention`) is not seen: better a lock too few
+    /// than one too many.
+    public func lock(of id: BlobID) async throws -> BlobLock? {
+        let subject = CloudService.Subject(blob: id, action: "read the retention of blob '\(id)' in \(displayName)")
+        return try await send(subject, .head, key(id)) { response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+            guard let modeName = response.headers["x-amz-object-lock-mode"],
+                let untilText = response.headers["x-amz-object-lock-retain-until-date"]
+            else { return nil }
+            guard let mode = BlobLock.Mode(rawValue: modeName), let until = Timestamp(rfc3339: untilText) else {
+                throw malformed(subject, "mode '\(modeName)' until '\(untilText)' is not known")
+            }
+            return BlobLock(mode: mode, until: until)
+        }
+    }
+
+    public func extendLock(of id: BlobID, mode: BlobRetention.Mode, until: Timestamp) async throws {
+        let subject = CloudService.Subject(blob: id, action: "extend the retention of blob '\(id)' in \(displayName)")
+        let wanted = try Self.lockMode(mode, id)
+        if let lock = try await lock(of: id), lock.until >= until,
+            lock.mode.rawValue == wanted || lock.mode == .compliance
+        {
+            return
+        }
+        let body = Array(
+            """
+            <Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>\(wanted)</Mode>\
+            <RetainUntilDate>\(Self.until(until))</RetainUntilDate></Retention>
+            """.utf8)
+        let headers: HTTPHeaders = [
+            "Content-Type": "application/xml", "Content-MD5": Base64.encode(try digest(body, id, Digest.md5)),
+        ]
+        try await send(subject, .put, key(id), query: "retention=", headers: headers, body: body) {
+            response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+        }
+    }
+
+    // MARK: Requests
+
+    private func key(_ id: BlobID) -> String { configuration.prefix + id.description }
+
+    private func send<Result>(
+        _ subject: CloudService.Subject, _ method: HTTPMethod, _ key: String, query: String? = nil,
+        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
+        _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
+    ) async throws -> Result {
+        let payloadHash = Hex.encode(try digest(body ?? [], subject.blob, Digest.sha256))
+        return try await service.send(
+            subject, bodyLimit: bodyLimit,
+            prepare: { () throws(BlobError) in
+                var request = HTTPRequest(
+                    method, configuration.url(key: key, query: query), headers: headers,
+                    body: body.map { .bytes($0) } ?? .none)
+                do throws(DigestError) {
+                    try signature.sign(&request, payloadHash: payloadHash, at: service.environment.clock())
+                } catch {
+                    throw BlobError(.io, blob: subject.blob, "could not sign a request: \(error)")
+                }
+                return request
+            }, interpret: interpret)
+    }
+
+    private func digest(
+        _ bytes: [UInt8], _ id: BlobID?, _ function: ([UInt8]) throws(DigestError) -> [UInt8]
+    ) throws(BlobError) -> [UInt8] {
+        do throws(DigestError) { return try function(bytes) } catch { throw BlobError(.io, blob: id, "\(error)") }
+    }
+
+    /// Object lock's modes; `Locked` is Azure's and Google's.
+    private static func lockMode(_ mode: BlobRetention.Mode, _ id: BlobID) throws(BlobError) -> String {
+        guard mode != .locked else {
+            throw BlobError(
+                .unsupported, blob: id, "blob '\(id)': S3 has no retention mode '\(mode.rawValue)'",
+                hint: "set the repository's retention mode to COMPLIANCE or GOVERNANCE")
+        }
+        return mode.rawValue
+    }
+
+    private static func until(_ time: Timestamp) -> String { Timestamp(seconds: time.seconds).description }
+
+    // MARK: Answers
+
+    /// A missing object; a missing bucket is something else. HEAD has no body to tell.
+    private func isMissing(_ response: HTTPResponse) -> Bool {
+        guard response.status == 404 else { return false }
+        let code = (try? XMLReader.parse(response.body))?.value("Code")
+        return code == nil || code == "NoSuchKey" || code == "NoSuchVersion"
+    }
+
+    private func failure(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
+        if let blob = subject.blob, isMissing(response) {
+            return CloudService.Failure(
+                error: BlobError(.notFound, blob: blob, "blob '\(blob)' is not in \(displayName)"))
+        }
+        return S3Failure.failure(response, subject, configuration)
+    }
+
+    private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
+        CloudService.Failure(
+            error: BlobError(
+                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
+                hint: "check that the endpoint is an S3 service"))
+    }
+}
+
+/// One page of ListObjectsV2.
+struct S3ListPage {
+    private(set) var blobs: [BlobMetadata] = []
+    /// Nil on the last page.
+    let nextToken: String?
+
+    /// Objects whose name without the prefix is no blob ID (they have a `/`) are somebody else's.
+    init(
+        _ body: [UInt8], prefix: String, malformed: (String) -> CloudService.Failure
+    ) throws(CloudService.Failure) {
+        let document: XMLElement
+        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
+            throw malformed("the list is not XML: \(error)")
+        }
+        guard document.name == "ListBucketResult" else {
+            throw malformed("the answer is '\(document.name)', not a list")
+        }
+        let isTruncated = document.value("IsTruncated") == "true"
+        nextToken = isTruncated ? document.value("NextContinuationToken") : nil
+        if isTruncated, nextToken == nil { throw malformed("the list goes on but does not say where") }
+        for item in document.all("Contents") {
+            guard let key = item.value("Key"), let size = item.value("Size").flatMap({ Int64($0) }),
+                let time = item.value("LastModified").flatMap({ Timestamp(rfc3339: $0) })
+            else { throw malformed("an entry of the list has no name, size or time") }
+            guard key.utf8.starts(with: prefix.utf8),
+                let id = BlobID(String(decoding: key.utf8.dropFirst(prefix.utf8.count), as: UTF8.self))
+            else { continue }
+            // Whole seconds, as HEAD gives them; AWS's lists have no fraction either.
+            blobs.append(BlobMetadata(id: id, length: size, timestamp: Timestamp(seconds: time.seconds)))
+        }
+    }
+}
