@@ -59,13 +59,17 @@ let package = Package(
         /// Lexer, parser and interpreter of Go's text/template with the sprig functions.
         .target(name: "GoTemplate", dependencies: ["Diagnostics", "GoFormats", "COpenSSL"]),
         /// TemplateParams, argument rendering, phase order, outputs, artifacts; the function and executor protocols.
-        .target(name: "ActionEngine", dependencies: ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
+        .target(
+            name: "ActionEngine", dependencies: ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"],
+            exclude: ["README.md"]),
         /// Kanister's functions, one file each.
         .target(
             name: "KanisterFunctions",
             dependencies: ["ActionEngine", "Blueprints", "RunnerContract", "Diagnostics", "GoFormats"]),
         /// Runs a pod's command as a local child process.
-        .target(name: "Executors", dependencies: ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"]),
+        .target(
+            name: "Executors", dependencies: ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"],
+            exclude: ["README.md"]),
         /// Everything `karaffe` does except `main`.
         .target(
             name: "KaraffeCommands",

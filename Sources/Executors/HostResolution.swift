@@ -29,7 +29,8 @@ public enum HostResolution: Sendable, Hashable {
                 + "or allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1)")
     }
 
-    static func wrapperLibrary() -> String? {
+    /// Where `libnss_wrapper.so` is; nil when it is not installed.
+    public static func wrapperLibrary() -> String? {
         libraryFolders.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 }
     }
 

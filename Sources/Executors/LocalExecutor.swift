@@ -19,6 +19,8 @@ public struct LocalExecutor: PodExecutor {
         /// `pod-runner`: linked as `pod-runner` and `kando` into the first folder of PATH. Nil leaves them to PATH.
         public var runner: String?
         public var hosts: [HostOverride] = []
+        /// How to override hosts; nil takes the first way that works.
+        public var hostResolution: HostResolution?
         /// Folders to look for programs in, as PATH.
         public var path: String
         /// Where working folders are made.
@@ -53,10 +55,17 @@ public struct LocalExecutor: PodExecutor {
     public var runsPods: Bool { true }
 
     public func run(_ pod: PodRequest, streams: any PodStreams) async throws -> CommandEnding {
-        let folder = try PrivateFolder.make(in: options.temporaryFolder)
-        defer { folder.remove() }
         do {
-            return try await run(pod, in: folder, streams: streams)
+            let folder = try PrivateFolder.make(in: options.temporaryFolder)
+            let ending: Result<CommandEnding, any Error>
+            do {
+                ending = .success(try await run(pod, in: folder, streams: streams))
+            } catch {
+                ending = .failure(error)
+            }
+            // A command may leave many files behind.
+            try? await onBlockingThread { folder.remove() }
+            return try ending.get()
         } catch let error as LocalExecutorError {
             throw FunctionFailure(error.message, hint: error.hint)
         } catch let error as ChildError {
@@ -87,8 +96,13 @@ public struct LocalExecutor: PodExecutor {
         if !options.hosts.isEmpty {
             let machine = (try? readFile("/etc/hosts")) ?? ""
             let file = try folder.write("hosts", HostOverride.hostsFile(options.hosts, machine: machine))
-            let way = try await HostResolution.find(hostsFile: file)
-            (command, environment) = way.apply(to: command, environment: environment, hostsFile: file)
+            let found: HostResolution
+            if let wanted = options.hostResolution {
+                found = wanted
+            } else {
+                found = try await HostResolution.find(hostsFile: file)
+            }
+            (command, environment) = found.apply(to: command, environment: environment, hostsFile: file)
         }
         let child = ChildCommand(
             command[0], Array(command.dropFirst()), environment: environment,

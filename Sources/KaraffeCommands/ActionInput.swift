@@ -46,7 +46,7 @@ private struct ActionInputBuilder {
         }
         let folder = options.clusterFolder.map { ClusterFolder(reading: $0) } ?? ClusterFolder()
         sources += folder.sources
-        // Notes about the cluster's objects are for `validate`.
+        // Notes are for `validate`.
         diagnostics += folder.diagnostics.filter { $0.severity != .note }
         var request = ActionRequest(blueprint: blueprint, actionName: action, time: time())
         request.controllerNamespace = options.namespace
@@ -72,7 +72,7 @@ private struct ActionInputBuilder {
             let source = try Files.source(options.blueprint)
             sources.append(source)
             let (blueprint, problems) = readBlueprint(source)
-            diagnostics += problems
+            diagnostics += problems.filter { $0.severity != .note }
             return blueprint
         } catch {
             problem("file", error.message, hint: "give the file that has the Blueprint")
