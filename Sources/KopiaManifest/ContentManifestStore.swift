@@ -18,6 +18,8 @@ public final class ContentManifestStore: ManifestStore {
     private struct State {
         /// Not flushed yet.
         var pending: [ManifestID: ManifestRecord] = [:]
+        /// Those of them that a flush which failed may have written: a later one of the content store may publish them.
+        var attempted: Set<ManifestID> = []
         var loaded = LoadedManifests()
     }
 
@@ -70,19 +72,28 @@ public final class ContentManifestStore: ManifestStore {
     }
 
     public func delete(_ id: ManifestID) async throws {
-        let stored = try await load().records[id]
         let now = clock()
+        // First without a look at the storage: whoever gives up what was not flushed may have been cancelled.
         state.withLock { state in
-            state.pending[id] = nil
-            guard let stored, stored.document != nil else { return }
-            // Later than what it deletes, whatever the clocks of the two writers say.
-            let after = Timestamp(seconds: stored.modified.seconds, nanoseconds: Int64(stored.modified.nanoseconds) + 1)
-            state.pending[id] = ManifestRecord(id: id, modified: max(now, after), document: nil)
+            guard let pending = state.pending.removeValue(forKey: id), state.attempted.contains(id) else { return }
+            state.pending[id] = Self.tombstone(of: pending, now)
         }
+        guard let stored = try await load().records[id], stored.document != nil else { return }
+        state.withLock { $0.pending[id] = Self.tombstone(of: stored, now) }
+    }
+
+    /// Later than what it deletes, whatever the clocks of the two writers say.
+    private static func tombstone(of record: ManifestRecord, _ now: Timestamp) -> ManifestRecord {
+        let modified = record.modified
+        let after = Timestamp(seconds: modified.seconds, nanoseconds: Int64(modified.nanoseconds) + 1)
+        return ManifestRecord(id: record.id, modified: max(now, after), document: nil)
     }
 
     public func flush() async throws {
-        let pending = state.withLock { $0.pending }
+        let pending = state.withLock { state in
+            state.attempted.formUnion(state.pending.keys)
+            return state.pending
+        }
         if !pending.isEmpty {
             let records = pending.values.sorted { ($0.modified, $0.id) < ($1.modified, $1.id) }
             _ = try await contents.write(
@@ -92,7 +103,10 @@ public final class ContentManifestStore: ManifestStore {
         try await contents.flush()
         // Only now: had it failed, the next flush would write them again.
         state.withLock { state in
-            for (id, record) in pending where state.pending[id] == record { state.pending[id] = nil }
+            for (id, record) in pending where state.pending[id] == record {
+                state.pending[id] = nil
+                state.attempted.remove(id)
+            }
         }
     }
 

@@ -69,9 +69,15 @@ extension Repository {
         try await protect(draft.root)
         try Task.checkCancellation()
         let snapshot = try await snapshotStore.put(draft)
-        if options.marksSourceManual { try await PolicyStore(manifests: manifests).markManual(source) }
-        try await checkpoints.deleteAll()
-        try await manifests.flush()
+        do {
+            if options.marksSourceManual { try await PolicyStore(manifests: manifests).markManual(source) }
+            try await checkpoints.deleteAll()
+            try await manifests.flush()
+        } catch {
+            // Else the next flush of this repository would publish what was reported as failed.
+            try? await manifests.delete(snapshot.id)
+            throw error
+        }
         try await contents.refresh()
         guard try await manifests.get(snapshot.id) != nil else {
             throw RepositoryError(

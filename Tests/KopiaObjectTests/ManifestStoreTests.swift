@@ -232,4 +232,19 @@ struct ManifestConcurrencyTests {
         try await store.flush()
         #expect(try await manifests(contents).get(written)?.payload == 1)
     }
+
+    /// What a failed flush wrote may be published by a later one; whoever gave it up must not see it come back.
+    @Test func whatIsGivenUpAfterAFailedFlushStaysAway() async throws {
+        struct Full: Error {}
+        let contents = MemoryContentStore()
+        let isFull = Mutex(true)
+        let store = manifests(RefreshingStore(contents, onFlush: { if isFull.withLock({ $0 }) { throw Full() } }))
+        let written = try await store.put(labels: ["type": "x"], payload: 1)
+        await #expect(throws: Full.self) { try await store.flush() }
+        try await store.delete(written)
+        isFull.withLock { $0 = false }
+        try await store.flush()
+        #expect(try await manifests(contents).get(written) == nil)
+        #expect(try texts(contents).count == 2)
+    }
 }
