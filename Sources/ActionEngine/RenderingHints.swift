@@ -114,7 +114,8 @@ struct RenderingHints {
         for kind in ["StatefulSet", "Deployment", "DeploymentConfig", "PVC", "Namespace"]
         where error.message.contains("nil pointer evaluating *param.\(kind)Params.") {
             let object = objectKind.map { "the object of this action is a \($0)" } ?? "this action has no object"
-            return ".\(kind) is only set when the action's object is one; \(object)"
+            let advice = kind == "Namespace" ? ". Kasten runs delete on a Namespace: --object namespace/NAME" : ""
+            return ".\(kind) is only set when the action's object is one; \(object)\(advice)"
         }
         if error.message.contains("nil pointer evaluating *param.Profile.") {
             return "this action has no profile: give --profile NAMESPACE/NAME"

@@ -24,8 +24,10 @@ enum Cases {
 
     static func group(_ name: String) -> [Case] { (kanister[name]?.arrayValue ?? []).map { Case(json: $0) } }
 
-    private static func document(_ name: String) -> JSONValue {
-        let folder = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    /// - Parameter target: whose fixtures to look into.
+    static func document(_ name: String, of target: String = "ActionEngineTests") -> JSONValue {
+        let tests = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+        let folder = tests.joined(separator: "/") + "/\(target)"
         guard let file = fopen("\(folder)/Fixtures/\(name)", "r") else { return .null }
         defer { fclose(file) }
         var bytes: [UInt8] = []

@@ -96,7 +96,9 @@ struct Workspace: ~Copyable {
     func command(_ arguments: [String]) -> ChildCommand {
         ChildCommand(
             Self.executable, arguments,
-            environment: ["PATH": "/usr/local/bin:/usr/bin:/bin", "KARAFFE_STATE_DIR": "\(folder)/state"],
+            environment: [
+                "PATH": "/usr/local/bin:/usr/bin:/bin", "KARAFFE_STATE_DIR": "\(folder)/state", "TMPDIR": folder,
+            ],
             workingDirectory: folder)
     }
 
