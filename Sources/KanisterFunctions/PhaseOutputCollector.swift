@@ -28,11 +28,8 @@ final class PhaseOutputCollector: PodStreams {
 
     func standardOutput(_ bytes: [UInt8]) throws {
         try state.withLock { state in
-            do {
-                handle(try state.reader.append(bytes), &state)
-            } catch let error as PhaseOutputError {
-                throw FunctionFailure(error.message, hint: error.hint, lastLines: state.lastLines)
-            }
+            handle(state.reader.append(bytes), &state)
+            try check(state)
         }
     }
 
@@ -52,13 +49,15 @@ final class PhaseOutputCollector: PodStreams {
             if let line = state.errorLines.finish() {
                 emit(.standardError, line.text, line.droppedBytes, &state)
             }
-            do {
-                handle(try state.reader.finish(), &state)
-            } catch let error as PhaseOutputError {
-                throw FunctionFailure(error.message, hint: error.hint, lastLines: state.lastLines)
-            }
+            handle(state.reader.finish(), &state)
+            try check(state)
             return (state.reader.outputs, state.lastLines)
         }
+    }
+
+    private func check(_ state: State) throws(FunctionFailure) {
+        guard let failure = state.reader.failure else { return }
+        throw FunctionFailure(failure.message, hint: failure.hint, lastLines: state.lastLines)
     }
 
     private func handle(_ events: [PhaseOutputReader.Event], _ state: inout State) {

@@ -8,7 +8,8 @@ import RunnerContract
 /// beginning ends one line and whose rest begins the next one that is not empty is recognized too: Kanister does this,
 /// we match it. Empty lines are skipped.
 ///
-/// The result does not depend on the pieces the bytes arrive in.
+/// The result does not depend on the pieces the bytes arrive in. After a failure the reader takes nothing more; what came
+/// before it has been handed back.
 ///
 /// Memory: at most `logLineLimit` + `payloadLimit` bytes, and `outputsLimit` for the outputs.
 ///
@@ -40,12 +41,36 @@ public struct PhaseOutputReader: Sendable {
     private var sizes: [String: Int] = [:]
     /// In the order they were set first; the last value of a key wins.
     public private(set) var outputs = JSONObject()
+    /// A payload that is not an output, or outputs that are too big: fails the phase.
+    public private(set) var failure: PhaseOutputError?
 
     public init() {}
 
-    /// - Throws: `PhaseOutputError` when a payload is not an output, or outputs are too big.
-    public mutating func append(_ bytes: [UInt8]) throws(PhaseOutputError) -> [Event] {
+    /// What `bytes` completes; look at `failure` afterwards.
+    public mutating func append(_ bytes: [UInt8]) -> [Event] {
         var events: [Event] = []
+        guard failure == nil else { return events }
+        do throws(PhaseOutputError) {
+            try read(bytes, &events)
+        } catch {
+            failure = error
+        }
+        return events
+    }
+
+    /// The stream has ended; a last line without line break counts. Look at `failure` afterwards.
+    public mutating func finish() -> [Event] {
+        var events: [Event] = []
+        guard failure == nil else { return events }
+        do throws(PhaseOutputError) {
+            try endLine(&events)
+        } catch {
+            failure = error
+        }
+        return events
+    }
+
+    private mutating func read(_ bytes: [UInt8], _ events: inout [Event]) throws(PhaseOutputError) {
         var rest = bytes[...]
         while let byte = rest.first {
             if byte == 0x0a {
@@ -66,16 +91,6 @@ public struct PhaseOutputReader: Sendable {
                 rest = rest.dropFirst()
             }
         }
-        return events
-    }
-
-    /// The stream has ended; a last line without line break counts.
-    ///
-    /// - Throws: `PhaseOutputError`, as `append`.
-    public mutating func finish() throws(PhaseOutputError) -> [Event] {
-        var events: [Event] = []
-        try endLine(&events)
-        return events
     }
 
     private mutating func appendToLine(_ byte: UInt8, _ events: inout [Event]) {
