@@ -188,7 +188,10 @@ struct ReferenceWalker {
                 variables.last { $0.name == first.name }?.chain ?? Chain(base: .variable(first.name))
             return names.count == 1 ? chain : extend(chain, Array(names.dropFirst()), location.range)
         case .chain(let location, let base, let names):
+            let before = references.count
             guard let chain = walk(base, dot: dot) else { return nil }
+            // The longer chain says everything the shorter one does.
+            if references.count > before { references.removeLast() }
             return extend(chain, names, location.range)
         case .function(let location, let name):
             functions.append(TemplateFunctionUse(name: name, utf8Range: location.range, literals: [:]))

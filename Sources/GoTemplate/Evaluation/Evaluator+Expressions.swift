@@ -9,7 +9,7 @@ extension Evaluator {
         let result = value ?? .invalid
         for declaration in pipe.declarations {
             if pipe.assigns {
-                setVariable(declaration.name, result)
+                try setVariable(declaration.name, result)
             } else {
                 variables.append(Variable(name: declaration.name, value: result))
             }
@@ -190,15 +190,19 @@ extension Evaluator {
             let value = try follow(names[...], from: dot, expression, arguments: [expression], final: nil, dot: dot)
             return try validate(value, type)
         case .variable:
-            return try validate(try variable(expression, arguments: [], final: nil, dot: dot), type)
+            let value = try variable(expression, arguments: [], final: nil, dot: dot)
+            return try validate(value, type)
         case .pipeline(let pipe):
-            return try validate(try evaluate(pipe, dot: dot), type)
+            // Not in one expression: `validate` must see what evaluating made current.
+            let value = try evaluate(pipe, dot: dot)
+            return try validate(value, type)
         case .function(_, let name):
             let value = try callFunction(
                 name, .expression(expression), arguments: [expression], final: nil, dot: dot)
             return try validate(value, type)
         case .chain:
-            return try validate(try chain(expression, arguments: [], final: nil, dot: dot), type)
+            let value = try chain(expression, arguments: [], final: nil, dot: dot)
+            return try validate(value, type)
         case .bool, .number, .string:
             return try literal(expression, type: type ?? .interface, dot: dot)
         }

@@ -49,8 +49,6 @@ struct Evaluator {
     var current = Current.nothing
     var steps = 0
     var depth = 0
-    /// Expressions inside one another.
-    var recursion = 0
 
     init(template: Template, parsed: ParsedTemplate, root: GoValue) {
         self.template = template
@@ -69,13 +67,11 @@ struct Evaluator {
                 try countStep()
                 try walk(node, dot: frames[last].dot)
             } else {
-                finishFrame(last)
+                try finishFrame(last)
             }
         }
         return output
     }
-
-    func countedSteps() -> Int { steps }
 
     mutating func countStep() throws(TemplateError) {
         steps += 1
@@ -86,10 +82,12 @@ struct Evaluator {
 
     // MARK: - Frames
 
-    private mutating func finishFrame(_ last: Int) {
+    private mutating func finishFrame(_ last: Int) throws(TemplateError) {
         if frames[last].loop != nil {
+            // A round counts even when its body is empty.
+            try countStep()
             variables.removeLast(max(0, variables.count - frames[last].mark))
-            if nextRound(last) { return }
+            if try nextRound(last) { return }
         }
         popFrame()
     }
@@ -107,29 +105,32 @@ struct Evaluator {
     }
 
     /// Starts the next round of a loop; false when there is none.
-    private mutating func nextRound(_ frame: Int) -> Bool {
+    private mutating func nextRound(_ frame: Int) throws(TemplateError) -> Bool {
         guard let (key, element) = frames[frame].loop?.next() else { return false }
         if let pipe = frames[frame].loop?.pipe {
-            assign(pipe, key: key, element: element)
+            try assign(pipe, key: key, element: element)
         }
         frames[frame].dot = element
         frames[frame].next = 0
         return true
     }
 
-    private mutating func assign(_ pipe: Pipeline, key: GoValue, element: GoValue) {
+    private mutating func assign(_ pipe: Pipeline, key: GoValue, element: GoValue) throws(TemplateError) {
         guard let first = pipe.declarations.first else { return }
         if pipe.assigns {
-            setVariable(first.name, pipe.declarations.count > 1 ? key : element)
-            if pipe.declarations.count > 1 { setVariable(pipe.declarations[1].name, element) }
+            try setVariable(first.name, pipe.declarations.count > 1 ? key : element)
+            if pipe.declarations.count > 1 { try setVariable(pipe.declarations[1].name, element) }
         } else {
             if let last = variables.indices.last { variables[last].value = element }
             if pipe.declarations.count > 1, variables.count >= 2 { variables[variables.count - 2].value = key }
         }
     }
 
-    mutating func setVariable(_ name: String, _ value: GoValue) {
-        if let index = variables.lastIndex(where: { $0.name == name }) { variables[index].value = value }
+    mutating func setVariable(_ name: String, _ value: GoValue) throws(TemplateError) {
+        guard let index = variables.lastIndex(where: { $0.name == name }) else {
+            throw failure("undefined variable: \(name)", available: variables.map(\.name))
+        }
+        variables[index].value = value
     }
 
     // MARK: - Nodes
@@ -182,7 +183,7 @@ struct Evaluator {
         case .success(let items): loop.items = items
         }
         guard let (key, element) = loop.next() else { return enter(otherwise, dot: dot, mark: mark) }
-        assign(pipe, key: key, element: element)
+        try assign(pipe, key: key, element: element)
         frames.append(Frame(nodes: list.nodes, dot: element, mark: variables.count, loop: loop))
     }
 

@@ -18,6 +18,11 @@ enum Methods {
     static func string(of value: GoValue, goSyntax: Bool) -> String? {
         switch value.storage {
         case .time(let time): return goSyntax ? TimeMethods.goSyntax(time) : TimeMethods.text(time)
+        case .none:
+            // Go calls the method, sees it fail on a nil pointer, and prints this.
+            let hasMethod = [GoType.time, .kubernetesTime, SemanticVersion.type].map(GoType.pointer).contains(
+                value.type)
+            return hasMethod && !goSyntax ? "<nil>" : nil
         case .pointer(let target):
             if goSyntax { return nil }
             switch target.storage {

@@ -95,10 +95,11 @@ extension Formatter {
             formatComplex(real, imaginary, bits: value.kind == .complex64 ? 64 : 128, verb, value)
         case .string(let text): formatString(text.bytes, verb, value)
         case .map: printMap(value, verb, depth: depth)
-        case .fields(let values): printFields(value, values, verb, depth: depth)
+        case .fields: printFields(value, verb, depth: depth)
         case .list, .bytes: printList(value, verb, depth: depth)
         case .pointer(let target): printPointer(value, to: target, verb, depth: depth)
-        case .time, .version: write("{...}")
+        case .time(let time): printFields(Self.insides(of: time), verb, depth: depth)
+        case .version(let version): printFields(Self.insides(of: version), verb, depth: depth)
         case .none: printNil(value, verb, depth: depth)
         }
     }
@@ -131,8 +132,8 @@ extension Formatter {
         write(flags.sharpV ? "}" : "]")
     }
 
-    private mutating func printFields(_ value: GoValue, _ values: [GoValue], _ verb: UInt32, depth: Int) {
-        guard case .structure(let shape) = value.type else { return }
+    private mutating func printFields(_ value: GoValue, _ verb: UInt32, depth: Int) {
+        guard case .structure(let shape) = value.type, case .fields(let values) = value.storage else { return }
         write(flags.sharpV ? "\(shape.name){" : "{")
         for (index, (field, item)) in zip(shape.fields, values).enumerated() {
             if index > 0 { write(flags.sharpV ? ", " : " ") }
@@ -140,6 +141,39 @@ extension Formatter {
             printValue(item, verb, depth: depth + 1)
         }
         write(UInt8(ascii: "}"))
+    }
+
+    /// The unexported fields that verbs a time has no text for show.
+    private static func insides(of time: GoTime) -> GoValue {
+        let location = GoStructType(name: "time.Location", fields: [])
+        let shape = GoStructType(
+            name: "time.Time",
+            fields: [
+                GoField("wall", .basic(.uint64)), GoField("ext", .int64),
+                GoField("loc", .pointer(.structure(location))),
+            ])
+        return .structure(
+            shape,
+            [
+                "wall": GoValue(.basic(.uint64), .unsigned(UInt64(time.nanoseconds))),
+                "ext": .int64(time.seconds &- GoTime.zero.seconds),
+                "loc": time.zone == .utc ? .nilPointer(to: location) : .pointer(.structure(location, [:])),
+            ])
+    }
+
+    private static func insides(of version: SemanticVersion) -> GoValue {
+        let numbers = ["major", "minor", "patch"]
+        let texts = ["pre", "metadata", "original"]
+        let shape = GoStructType(
+            name: "semver.Version",
+            fields: numbers.map { GoField($0, .int64) } + texts.map { GoField($0, .string) })
+        return .structure(
+            shape,
+            [
+                "major": .int64(version.major), "minor": .int64(version.minor), "patch": .int64(version.patch),
+                "pre": .string(version.prerelease), "metadata": .string(version.metadata),
+                "original": .string(version.original),
+            ])
     }
 
     private mutating func printList(_ value: GoValue, _ verb: UInt32, depth: Int) {

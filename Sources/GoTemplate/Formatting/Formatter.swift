@@ -34,7 +34,7 @@ struct Formatter {
     /// The value as `fmt.Fprint` should get it: pointers followed, no value as `<no value>`; nil for a function.
     static func printable(_ given: GoValue) -> GoValue? {
         var value = given.unboxedForPrinting
-        if value.kind == .pointer { value = value.indirect.value }
+        if value.kind == .pointer, Methods.string(of: value, goSyntax: false) == nil { value = value.indirect.value }
         guard value.isValid else { return .string("<no value>") }
         return value.kind == .func ? nil : value
     }

@@ -40,7 +40,7 @@ struct JSONEncoding {
             var members: [([UInt8], GoValue)] = []
             collect(value, into: &members)
             writeMembers(members, depth: depth)
-        case .pointer(let target): write(target, depth: depth + 1)
+        case .pointer(let target): write(target, depth: depth)
         case .time(let time): writeTime(time, isKubernetes: value.type == .kubernetesTime)
         case .version(let version): writeString(Array(version.text.utf8))
         }

@@ -89,13 +89,20 @@ enum Comparisons {
     private static func equalComposite(_ left: GoValue, _ right: GoValue) throws(FunctionFailure) -> Bool {
         guard left.kind == right.kind || !left.isValid || !right.isValid else {
             throw FunctionFailure(
-                "non-comparable types \(Formatter.text(left)): \(left.type), \(right.type): \(Formatter.text(right))")
+                "non-comparable types \(shown(left)): \(left.type), \(right.type): \(Formatter.text(right))")
         }
         if left.isNil || right.isNil { return left.isNil == right.isNil }
         guard isComparable(right.type) else {
-            throw FunctionFailure("non-comparable type \(Formatter.text(right)): \(right.type)")
+            throw FunctionFailure("non-comparable type \(shown(right)): \(right.type)")
         }
         return left.type == right.type && DeepEqual.equal(left, right)
+    }
+
+    /// As `%s` shows it, which numbers inside do not fit.
+    private static func shown(_ value: GoValue) -> String {
+        var formatter = Formatter(limit: 4096)
+        formatter.format("%s", [value])
+        return String(decoding: formatter.output, as: UTF8.self)
     }
 
     private static func isComparable(_ type: GoType) -> Bool {

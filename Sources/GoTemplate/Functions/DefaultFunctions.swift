@@ -33,7 +33,10 @@ enum DefaultFunctions {
         TemplateFunction(
             "deepCopy", [.interface], result: "interface {}", "A copy that shares nothing with the original.",
             placeholders: .handle
-        ) { deepCopy($0[0]) },
+        ) { call throws(FunctionFailure) in
+            if call[0].isNilInterface { throw FunctionFailure("reflect: call of reflect.Value.Type on zero Value") }
+            return deepCopy(call[0])
+        },
     ]
 
     static func deepCopy(_ value: GoValue, depth: Int = 0) -> GoValue {
@@ -45,6 +48,10 @@ enum DefaultFunctions {
             return GoValue(value.type, .list(items.map { deepCopy($0, depth: depth + 1) }))
         case .fields(let items):
             return GoValue(value.type, .fields(items.map { deepCopy($0, depth: depth + 1) }))
+        case .version:
+            // Unexported fields are not copied, so that sprig's copy of a version is 0.0.0.
+            let blank = SemanticVersion(major: 0, minor: 0, patch: 0, prerelease: "", metadata: "", original: "")
+            return GoValue(value.type, .version(blank))
         case .pointer(let target): return GoValue(value.type, .pointer(deepCopy(target, depth: depth + 1)))
         default: return value
         }

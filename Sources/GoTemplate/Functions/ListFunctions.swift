@@ -148,11 +148,11 @@ enum ListFunctions {
             return .slice(of: .string, parts.map { .string(GoString(bytes: $0)) })
         },
         TemplateFunction(
-            "split", [.string, .string], result: "map[string]string", "The parts of a text as `_0`, `_1`, …"
+            "split", [.string, .string], result: "map[string]string", "The parts of a text as `_0`, `_1` and so on."
         ) { call in numbered(ByteText.split(call.string(1).bytes, by: call.string(0).bytes)) },
         TemplateFunction(
             "splitn", [.string, .int, .string], result: "map[string]string",
-            "At most so many parts of a text as `_0`, `_1`, …"
+            "At most so many parts of a text as `_0`, `_1` and so on."
         ) { call in
             numbered(ByteText.split(call.string(2).bytes, by: call.string(0).bytes, limit: call.integer(1)))
         },

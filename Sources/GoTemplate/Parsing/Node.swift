@@ -113,7 +113,13 @@ indirect enum Node: Sendable {
     /// True for white space and nothing else.
     var isEmpty: Bool {
         guard case .text(let bytes) = self else { return false }
-        return Runes.all(bytes).allSatisfy(Runes.isSpace)
+        var position = 0
+        while position < bytes.count {
+            let (rune, width) = Runes.decode(bytes, at: position)
+            guard Runes.isSpace(rune) else { return false }
+            position += width
+        }
+        return true
     }
 }
 

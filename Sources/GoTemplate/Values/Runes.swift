@@ -25,7 +25,7 @@ enum Runes {
         default: return (replacement, 1)
         }
         guard let second = byte(1), second >= low, second <= high else { return (replacement, 1) }
-        var rune = UInt32(first) & (0x7f >> UInt32(length)) << 6 | UInt32(second & 0x3f)
+        var rune = (UInt32(first) & (0x7f >> UInt32(length))) << 6 | UInt32(second & 0x3f)
         for offset in 2..<max(2, length) {
             guard let next = byte(offset), next & 0xc0 == 0x80 else { return (replacement, 1) }
             rune = rune << 6 | UInt32(next & 0x3f)

@@ -25,6 +25,9 @@ enum Fixture {
     }
 
     /// Kanister's template root on which the vectors were recorded.
-    static let root = TypedDecoding.value(
-        json("kanister-template-vectors.json")["fixture"] ?? .null, as: KanisterTypes.root)
+    static let root = freshRoot()
+
+    private static let rootJSON = json("kanister-template-vectors.json")["fixture"] ?? .null
+
+    static func freshRoot() -> GoValue { TypedDecoding.value(rootJSON, as: KanisterTypes.root) }
 }
