@@ -15,15 +15,15 @@ help: ## List the targets
 packages: ## Install the Debian packages that are missing (needs root or sudo only then)
 	@.ci/install-packages
 
-tools: packages ## Install the storage servers and clients that tests use into .build/python
+tools: ## Install the storage servers and clients that tests use into .build/python
+	@.ci/install-packages python3-venv
 	@.ci/install-python-tools
 
 build: packages ## Build everything, debug
 	swift build $(SWIFT_FLAGS)
 
 release: packages ## Build both executables, optimised, in .build/release
-	swift build $(RELEASE_FLAGS) --product karaffe
-	swift build $(RELEASE_FLAGS) --product pod-runner
+	swift build $(RELEASE_FLAGS)
 
 demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
 	@examples/flexible-server/demo.sh .build/release
