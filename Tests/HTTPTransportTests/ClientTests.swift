@@ -213,11 +213,11 @@ struct ClientTests {
     }
 }
 
-/// Waits until it holds, at most five seconds.
+/// Waits until it holds, at most thirty seconds.
 func eventually(_ condition: () -> Bool) async throws {
-    for _ in 0..<500 {
+    for _ in 0..<3000 {
         if condition() { return }
         try await Task.sleep(for: .milliseconds(10))
     }
-    Issue.record("it did not become true within five seconds")
+    Issue.record("it did not become true within thirty seconds")
 }

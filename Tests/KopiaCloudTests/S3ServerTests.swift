@@ -13,8 +13,10 @@ struct S3RcloneTests {
     @Test(arguments: ["", "repo/", "deep/er/", "with blank/é+~/"])
     func theStorageContractHolds(_ prefix: String) async throws {
         let server = try S3Server.rclone.get()
+        // rclone 1.75.2 may go on listing a name, or stop answering for it, after several wrote it at once; any client
+        // sees that. moto is asked for it.
         try await verifyStorageContract(
-            try server.storage(bucket: try await server.makeBucket(), prefix: prefix))
+            try server.storage(bucket: try await server.makeBucket(), prefix: prefix), overwritesConcurrently: false)
     }
 
     @Test func aWrongSecretIsRefused() async throws {

@@ -1,0 +1,291 @@
+internal import Digests
+public import GoFormats
+internal import HTTPTransport
+public import KopiaBlob
+
+/// Keeps blobs as block blobs of an Azure container, the way kopia does: name = prefix and blob ID, uploaded in one piece.
+///
+/// With a retention a put locks the new version until its time (version-level immutability, mode `Locked`, whatever mode
+/// the repository names: kopia does this; we match it). A delete of a locked blob puts an empty version with a
+/// removable policy on top, removes the policy and deletes that version: the blob is gone from listings, the locked version
+/// stays.
+///
+/// Concurrency and memory: all calls may run concurrently; `connection.requestsMax` requests are on the way at a time. A
+/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
+///
+/// Source: kopia `repo/blob/azure/azure_storage.go`; Microsoft, Blob service REST API: Put Blob, Get Blob, Get Blob
+/// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy; `kopia-format` §1.4, §1.5.
+public struct AzureBlobStorage: LockingBlobStorage {
+    /// The first one with version-level immutability is 2020-10-02.
+    static let apiVersion = "2021-12-02"
+
+    private let configuration: AzureConfiguration
+    private let credentials: AzureCredentials
+    private let service: CloudService
+    /// Entries of one page of a list, 1 … 5000.
+    private let listPageMax: Int
+
+    /// Nothing is sent yet.
+    ///
+    /// - Throws: `BlobError.Code.invalidStorage` when the connection's settings cannot work.
+    public init(
+        _ configuration: AzureConfiguration, credentials: AzureCredentials, environment: CloudEnvironment = .system
+    ) throws(BlobError) {
+        try self.init(configuration, credentials: credentials, environment: environment, listPageMax: 5000)
+    }
+
+    init(
+        _ configuration: AzureConfiguration, credentials: AzureCredentials, environment: CloudEnvironment,
+        listPageMax: Int
+    ) throws(BlobError) {
+        self.configuration = configuration
+        self.credentials = credentials
+        self.listPageMax = listPageMax
+        service = CloudService(client: try configuration.connection.client(), environment: environment)
+    }
+
+    public var displayName: String {
+        "azblob://\(configuration.container)/\(configuration.prefix)?account=\(configuration.account)"
+    }
+
+    // MARK: BlobStorage
+
+    public func get(_ id: BlobID, range: Range<Int64>?) async throws -> [UInt8] {
+        if let range {
+            guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
+            // There is no way to ask for no bytes; only the length matters then.
+            if range.isEmpty {
+                let length = try await metadata(of: id).length
+                guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
+                return []
+            }
+        }
+        let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
+        var headers: HTTPHeaders = [:]
+        headers["Range"] = ByteRange.field(range)
+        let response = try await send(subject, .get, name(id), headers: headers, bodyLimit: CloudService.blobBytesMax) {
+            response throws(CloudService.Failure) in
+            if response.head.isSuccess { return response }
+            if response.status == 416, let range {
+                throw CloudService.Failure(error: ByteRange.invalid(id, range, length: ByteRange.total(response)))
+            }
+            throw failure(response, subject)
+        }
+        return try ByteRange.bytes(response, id, range)
+    }
+
+    @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+        let until = retention.map { service.environment.clock().adding(seconds: $0.periodSeconds) }
+        try await upload(id, bytes, policy: until.map { ("Locked", $0) })
+    }
+
+    public func delete(_ id: BlobID) async throws {
+        guard try await remove(id) == .locked else { return }
+        // The policy only has to be in the future; it goes away with the next request.
+        let soon = service.environment.clock().adding(seconds: 60)
+        try await upload(id, [], policy: ("Unlocked", soon))
+        let subject = CloudService.Subject(blob: id, action: "hide the locked blob '\(id)' in \(displayName)")
+        try await send(subject, .delete, name(id), query: "comp=immutabilityPolicies") {
+            response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+        }
+        guard try await remove(id) == .removed else {
+            throw BlobError(
+                .accessDenied, blob: id, "could not hide the locked blob '\(id)' in \(displayName)",
+                hint: "somebody else is locking it at the same time, or the account keeps no versions")
+        }
+    }
+
+    public func metadata(of id: BlobID) async throws -> BlobMetadata {
+        let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
+        return try await send(subject, .head, name(id)) { response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+            guard let length = response.headers["Content-Length"].flatMap({ Int64($0) }),
+                let time = response.headers["Last-Modified"].flatMap(HTTPDate.parse)
+            else { throw malformed(subject, "the answer has no length or no time") }
+            return BlobMetadata(
+                id: id, length: length,
+                timestamp: AzureListPage.kopiaTime(response.headers["x-ms-meta-kopiamtime"]) ?? time)
+        }
+    }
+
+    public func list(prefix: String) async throws -> [BlobMetadata] {
+        let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
+        var blobs: [BlobMetadata] = []
+        var marker: String?
+        repeat {
+            var query = "restype=container&comp=list&include=metadata&maxresults=\(listPageMax)"
+            query += "&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))"
+            if let marker { query += "&marker=\(PercentEncoding.encode(marker))" }
+            let page = try await send(
+                subject, .get, "", query: query, bodyLimit: CloudService.documentBytesMax
+            ) { response throws(CloudService.Failure) in
+                guard response.head.isSuccess else { throw failure(response, subject) }
+                return try AzureListPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
+            }
+            blobs.append(contentsOf: page.blobs)
+            guard page.nextMarker == nil || page.nextMarker != marker else {
+                throw malformed(subject, "the same page was announced twice").error
+            }
+            marker = page.nextMarker
+        } while marker != nil
+        return blobs
+    }
+
+    // MARK: LockingBlobStorage
+
+    public func lock(of id: BlobID) async throws -> BlobLock? {
+        let subject = CloudService.Subject(blob: id, action: "read the retention of blob '\(id)' in \(displayName)")
+        return try await send(subject, .head, name(id)) { response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject) }
+            guard let modeName = response.headers["x-ms-immutability-policy-mode"],
+                let untilText = response.headers["x-ms-immutability-policy-until-date"]
+            else { return nil }
+            let modes = ["locked": BlobLock.Mode.locked, "unlocked": .unlocked]
+            guard let mode = modes[modeName.lowercased()], let until = HTTPDate.parse(untilText) else {
+                throw malformed(subject, "mode '\(modeName)' until '\(untilText)' is not known")
+            }
+            return BlobLock(mode: mode, until: until)
+        }
+    }
+
+    public func extendLock(of id: BlobID, mode: BlobRetention.Mode, until: Timestamp) async throws {
+        let subject = CloudService.Subject(blob: id, action: "extend the retention of blob '\(id)' in \(displayName)")
+        if let lock = try await lock(of: id), lock.until >= until, lock.mode == .locked { return }
+        let headers: HTTPHeaders = [
+            "x-ms-immutability-policy-mode": "Locked",
+            "x-ms-immutability-policy-until-date": HTTPDate.format(until),
+        ]
+        try await send(subject, .put, name(id), query: "comp=immutabilityPolicies", headers: headers, body: []) {
+            response throws(CloudService.Failure) in
+            guard response.head.isSuccess else { throw failure(response, subject, hasRetention: true) }
+        }
+    }
+
+    // MARK: Steps
+
+    private enum Removal { case removed, locked }
+
+    private func remove(_ id: BlobID) async throws -> Removal {
+        let subject = CloudService.Subject(blob: id, action: "delete blob '\(id)' from \(displayName)")
+        return try await send(subject, .delete, name(id)) { response throws(CloudService.Failure) in
+            if response.head.isSuccess || isMissing(response) { return .removed }
+            if AzureFailure.code(response) == "BlobImmutableDueToPolicy" { return .locked }
+            throw failure(response, subject)
+        }
+    }
+
+    private func upload(_ id: BlobID, _ bytes: [UInt8], policy: (mode: String, until: Timestamp)?) async throws {
+        let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
+        var headers: HTTPHeaders = ["x-ms-blob-type": "BlockBlob", "Content-MD5": try checksum(bytes, id)]
+        if let policy {
+            headers["x-ms-immutability-policy-mode"] = policy.mode
+            headers["x-ms-immutability-policy-until-date"] = HTTPDate.format(policy.until)
+        }
+        try await send(subject, .put, name(id), headers: headers, body: bytes) {
+            response throws(CloudService.Failure) in
+            guard response.head.isSuccess else {
+                throw failure(response, subject, hasRetention: policy != nil)
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    private func name(_ id: BlobID) -> String { configuration.prefix + id.description }
+
+    private func checksum(_ bytes: [UInt8], _ id: BlobID) throws(BlobError) -> String {
+        do throws(DigestError) { return Base64.encode(try Digest.md5(bytes)) } catch {
+            throw BlobError(.io, blob: id, "\(error)")
+        }
+    }
+
+    private func send<Result>(
+        _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String? = nil,
+        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
+        _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
+    ) async throws -> Result {
+        try await service.send(
+            subject, bodyLimit: bodyLimit,
+            prepare: { () throws(BlobError) in
+                var request = HTTPRequest(
+                    method, configuration.url(name: name, query: query), headers: headers,
+                    body: body.map { .bytes($0) } ?? .none)
+                request.headers["x-ms-version"] = Self.apiVersion
+                request.headers["x-ms-date"] = HTTPDate.format(service.environment.clock())
+                switch credentials.kind {
+                case .sharedAccessSignature(let token):
+                    request.url.query = (request.url.query.map { "\($0)&" } ?? "") + token.value
+                case .sharedKey(let key):
+                    do throws(DigestError) {
+                        try SharedKey(account: configuration.account, key: key).sign(
+                            &request, contentLength: body?.count ?? 0)
+                    } catch {
+                        throw BlobError(.io, blob: subject.blob, "could not sign a request: \(error)")
+                    }
+                }
+                return request
+            }, interpret: interpret)
+    }
+
+    // MARK: Answers
+
+    /// A missing blob; a missing container is something else.
+    private func isMissing(_ response: HTTPResponse) -> Bool {
+        response.status == 404 && ["", "BlobNotFound", "ResourceNotFound"].contains(AzureFailure.code(response))
+    }
+
+    private func failure(
+        _ response: HTTPResponse, _ subject: CloudService.Subject, hasRetention: Bool = false
+    ) -> CloudService.Failure {
+        if let blob = subject.blob, isMissing(response) {
+            return CloudService.Failure(
+                error: BlobError(.notFound, blob: blob, "blob '\(blob)' is not in \(displayName)"))
+        }
+        return AzureFailure.failure(response, subject, configuration, hasRetention: hasRetention)
+    }
+
+    private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
+        CloudService.Failure(
+            error: BlobError(
+                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
+                hint: "check that the endpoint is Azure Blob Storage"))
+    }
+}
+
+/// One page of List Blobs.
+struct AzureListPage {
+    private(set) var blobs: [BlobMetadata] = []
+    /// Nil on the last page.
+    let nextMarker: String?
+
+    /// Blobs whose name without the prefix is no blob ID (they have a `/`) are somebody else's.
+    init(
+        _ body: [UInt8], prefix: String, malformed: (String) -> CloudService.Failure
+    ) throws(CloudService.Failure) {
+        let document: XMLElement
+        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
+            throw malformed("the list is not XML: \(error)")
+        }
+        guard document.name == "EnumerationResults", let list = document.child("Blobs") else {
+            throw malformed("the answer is '\(document.name)', not a list")
+        }
+        nextMarker = document.value("NextMarker").flatMap { $0.isEmpty ? nil : $0 }
+        for item in list.all("Blob") {
+            let properties = item.child("Properties")
+            guard let name = item.value("Name"), let size = properties?.value("Content-Length").flatMap({ Int64($0) }),
+                let time = properties?.value("Last-Modified").flatMap(HTTPDate.parse)
+            else { throw malformed("an entry of the list has no name, size or time") }
+            guard name.utf8.starts(with: prefix.utf8),
+                let id = BlobID(String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self))
+            else { continue }
+            let metadata = item.child("Metadata")?.children.first { $0.name.lowercased() == "kopiamtime" }
+            blobs.append(BlobMetadata(id: id, length: size, timestamp: Self.kopiaTime(metadata?.text) ?? time))
+        }
+    }
+
+    /// The time kopia keeps in a blob's metadata when it copies blobs: nanoseconds since 1970, decimal.
+    static func kopiaTime(_ text: String?) -> Timestamp? {
+        text.flatMap { Int64($0) }.map { Timestamp(unixNanoseconds: $0) }
+    }
+}
