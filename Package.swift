@@ -57,7 +57,8 @@ let package = Package(
         .target(
             name: "Blueprints", dependencies: ["Diagnostics", "GoFormats", "CYaml"], exclude: ["README.md"]),
         /// Lexer, parser and interpreter of Go's text/template with the sprig functions.
-        .target(name: "GoTemplate", dependencies: ["Diagnostics", "GoFormats", "COpenSSL"]),
+        .target(
+            name: "GoTemplate", dependencies: ["Diagnostics", "GoFormats", "COpenSSL"], exclude: ["README.md"]),
         /// TemplateParams, argument rendering, phase order, outputs, artifacts; the function and executor protocols.
         .target(
             name: "ActionEngine", dependencies: ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"],

@@ -51,9 +51,9 @@ public struct TemplateLimits: Sendable, Hashable {
     /// Templates calling templates; Go's own limit.
     public var templateDepth = 100_000
     /// Parentheses, and blocks, inside one another.
-    public var nesting = 500
+    public var nesting = 200
 
-    public init(bytes: Int = 64 << 20, steps: Int = 5_000_000, templateDepth: Int = 100_000, nesting: Int = 500) {
+    public init(bytes: Int = 64 << 20, steps: Int = 5_000_000, templateDepth: Int = 100_000, nesting: Int = 200) {
         self.bytes = bytes
         self.steps = steps
         self.templateDepth = templateDepth
