@@ -36,7 +36,7 @@ extension Repository {
             let manifests = ContentManifestStore(contents: contents)
             let repository = Repository(
                 contents: contents, manifests: manifests,
-                blobs: BlobSide(storage: storage, contents: contents, manifests: manifests),
+                blobs: BlobSide(storage: storage, contents: contents, manifests: manifests, format: format),
                 status: RepositoryStatus(format, location: location, access: access, identity: identity),
                 identity: identity, access: access)
             return (repository, contents)

@@ -20,6 +20,16 @@ extension Repository {
         }
     }
 
+    /// Snapshots that retention does not keep and nobody pinned, by source, then start time. Deletes nothing.
+    ///
+    /// - Parameter sources: nil for all.
+    /// - Throws: `RepositoryError.Code.damaged` when a snapshot manifest cannot be read: then the counts would be wrong.
+    public func expiredSnapshots(of sources: [SnapshotSource]? = nil) async throws -> [Snapshot] {
+        let all = try await snapshots(includeIncomplete: true).filter { sources?.contains($0.source) ?? true }
+        let reasons = try await retentionReasons(for: all)
+        return zip(all, reasons).filter { $0.pins.isEmpty && $1.isEmpty }.map(\.0)
+    }
+
     /// kopia lists reasons from the shortest period to the longest.
     private static func rank(_ reason: String) -> Int {
         let name = reason.prefix { $0 != "-" }

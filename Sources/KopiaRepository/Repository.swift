@@ -1,6 +1,7 @@
 package import GoFormats
 import KopiaBlob
 package import KopiaContent
+import KopiaFormat
 package import KopiaManifest
 
 /// An open kopia repository. There is one only inside `with`, which always closes it.
@@ -56,6 +57,8 @@ public final class Repository: Sendable {
         let storage: any BlobStorage
         let contents: LocalContentStore
         let manifests: ContentManifestStore
+        /// For the maintenance schedule.
+        var format: RepositoryFormat? = nil
     }
 
     func requireWriting(_ what: String) throws(RepositoryError) {

@@ -82,6 +82,27 @@ extension Repository {
         }
     }
 
+    /// As above, with snapshots by the names `snapshot(named:)` takes.
+    ///
+    /// - Parameter snapshots: empty for all, incomplete ones included.
+    public static func verify(
+        at location: RepositoryLocation, password: RepositoryPassword, identity: RepositoryIdentity,
+        snapshots: [String], readsFiles: Bool
+    ) async throws -> VerificationReport {
+        try await with(
+            at: location, password: password, access: .readOnly, identity: identity, skipsDamagedIndexes: true
+        ) { repository in
+            var options = VerifyOptions()
+            options.readsFiles = readsFiles
+            if !snapshots.isEmpty {
+                var chosen: [ManifestID] = []
+                for name in snapshots { chosen.append(try await repository.snapshot(named: name).id) }
+                options.snapshots = chosen
+            }
+            return try await repository.verify(options: options)
+        }
+    }
+
     /// Verifies the repository that is open.
     public func verify(options: VerifyOptions = VerifyOptions()) async throws -> VerificationReport {
         try await translatingErrors {

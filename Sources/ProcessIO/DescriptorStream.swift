@@ -40,6 +40,13 @@ public final class DescriptorStream: Sendable {
         try self.init(opening: path, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     }
 
+    /// Makes a file for writing that must not exist yet, not even as a symbolic link.
+    ///
+    /// - Throws: `DescriptorError`.
+    public convenience init(creating path: String, mode: UInt32 = 0o644) throws {
+        try self.init(opening: path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+    }
+
     private init(opening path: String, flags: Int32, mode: UInt32) throws {
         let number = open(path, flags | O_CLOEXEC, mode)
         guard number >= 0 else {

@@ -35,6 +35,9 @@ struct Backup: PodRunnerAction {
     @Option(help: ArgumentHelp("A tag; may be repeated.", valueName: "key:value"))
     var tags: [String] = []
 
+    @Option(help: ArgumentHelp("A pin: retention never removes the snapshot; may be repeated.", valueName: "name"))
+    var pin: [String] = []
+
     @Option(
         help: ArgumentHelp(
             "kopia's name of a compression, none, or policy for what the repository's policies say.",
@@ -62,6 +65,7 @@ struct Backup: PodRunnerAction {
         }
         var options = SnapshotOptions()
         options.tags = try parsedTags()
+        options.pins = pin
         options.compression = compression == "policy" ? nil : compression
         let (settings, database) = try connection.resolve(context)
         let access = try await repository.resolve(context)

@@ -3,11 +3,11 @@ import GoFormats
 import KopiaRepository
 import RunnerContract
 
-/// `repository create|status`.
+/// `repository create|status|verify|maintain`.
 struct RepositoryGroup: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "repository", abstract: "Create a repository, or show what one is made of.",
-        subcommands: [Create.self, Status.self])
+        commandName: "repository", abstract: "Create a repository, show what one is made of, or check it.",
+        subcommands: [Create.self, Status.self, Verify.self, Maintain.self])
 
     struct Create: PodRunnerAction {
         static let configuration = CommandConfiguration(

@@ -3,11 +3,11 @@ import GoFormats
 import KopiaRepository
 import RunnerContract
 
-/// `snapshot list|show|cat|delete`.
+/// `snapshot list|show|cat|restore|verify|expire|delete`.
 struct SnapshotGroup: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshot", abstract: "Look at snapshots, also at those of kopia and kando.",
-        subcommands: [List.self, Show.self, Cat.self, Remove.self])
+        subcommands: [List.self, Show.self, Cat.self, Restore.self, Verify.self, Expire.self, Remove.self])
 }
 
 extension SnapshotGroup {
