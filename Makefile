@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo test test-unit test-integration test-compat fmt lint check clean
+.PHONY: help packages tools build release demo test test-unit test-integration test-crash test-compat fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -32,10 +32,13 @@ test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS)
 
 test-unit: packages ## Run the hermetic tests only: no servers, seconds
-	swift test $(SWIFT_FLAGS) --skip IntegrationTests --skip CompatibilityTests
+	swift test $(SWIFT_FLAGS) --skip IntegrationTests --skip CompatibilityTests --skip CrashTests
 
 test-integration: packages ## Run the tests against a real PostgreSQL primary and standby
 	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS) --filter IntegrationTests
+
+test-crash: packages ## Kill writers, fail every call to the storage, fill the disk
+	swift test $(SWIFT_FLAGS) --filter CrashTests
 
 test-compat: packages ## Run the tests against repositories of, and with KOPIA_EXE against, the real kopia
 	swift test $(SWIFT_FLAGS) --filter CompatibilityTests

@@ -144,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "ActionEngineTests",
             dependencies: [
-                "ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "RunnerContract", "Diagnostics", "GoFormats",
+                "ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "RunnerContract", "Diagnostics",
+                "GoFormats",
             ],
             exclude: ["Fixtures"]),
         .testTarget(
@@ -178,11 +179,27 @@ let package = Package(
                 "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
                 "KopiaBlob", "TestSupport", "GoFormats",
             ]),
+        /// Writes snapshots until it is killed; for CrashTests.
+        .executableTarget(
+            name: "CrashWriter",
+            dependencies: [
+                "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaBlob", "TestSupport", "GoFormats",
+            ],
+            path: "Tests/CrashWriter"),
+        .testTarget(
+            name: "CrashTests",
+            dependencies: [
+                "CrashWriter", "pod-runner", "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject",
+                "KopiaContent",
+                "KopiaFormat", "KopiaBlob", "ProcessIO", "TestSupport", "GoFormats",
+            ]),
         .testTarget(name: "RunnerContractTests", dependencies: ["RunnerContract", "GoFormats"]),
         .testTarget(
             name: "PodRunnerTests",
             dependencies: [
-                "PodRunner", "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "TestSupport", "GoFormats",
+                "PodRunner", "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "TestSupport",
+                "GoFormats",
             ]),
         .testTarget(
             name: "CompatibilityTests",

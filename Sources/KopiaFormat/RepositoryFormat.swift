@@ -25,7 +25,7 @@ public struct RepositoryFormat: Sendable {
     /// Required features that are not understood but only ask for a warning.
     public let warnings: [String]
     /// Made from the password; opens the format blobs.
-    let formatKey: SecretBytes
+    package let formatKey: SecretBytes
 
     /// The ciphers and hashes of the repository.
     public func makeCrypto() throws(FormatError) -> ContentCrypto {
@@ -50,6 +50,15 @@ public struct RepositoryFormat: Sendable {
         let blob = try FormatBlob(formatBytes)
         let key = try blob.keyDerivation.key(password: password, salt: blob.uniqueID)
         return try RepositoryFormat(blob, formatBytes, configurationBytes, formatKey: key, now: now)
+    }
+
+    /// As above with the key that the password leads to, for programs that open the same repository all the time.
+    @concurrent package static func open(
+        _ storage: any BlobStorage, formatKey: SecretBytes, now: Timestamp = .now()
+    ) async throws -> RepositoryFormat {
+        let (formatBytes, configurationBytes) = try await readBlobs(storage)
+        return try RepositoryFormat(
+            try FormatBlob(formatBytes), formatBytes, configurationBytes, formatKey: formatKey, now: now)
     }
 
     /// Reads the format again with the key that is already known.

@@ -102,6 +102,11 @@ extension Repository {
                         + "repeat the backup")
             }
             guard info.isDeleted else { return }
+            if let blobs {
+                // Keeps the compression, which the seam does not tell.
+                rewritten += try await blobs.contents.undelete([id])
+                return
+            }
             _ = try await contents.write(
                 try await contents.read(id), prefix: id.prefix,
                 compression: id.prefix == 0 ? 0 : writerMetadataCompression)

@@ -1,0 +1,48 @@
+import GoFormats
+import KopiaObject
+import KopiaRepository
+import KopiaSnapshot
+import TestSupport
+
+/// One snapshot of the writer, the same bytes wherever it is computed: what was published can be compared.
+struct CrashWork {
+    let seed: UInt64
+    let number: Int
+
+    static let fileName = "dump"
+
+    /// Half of it the same in every snapshot of the seed, so that there is something to deduplicate against.
+    var bytes: [UInt8] {
+        SeededBytes.rnd(seed, 40_000) + SeededBytes.rnd(seed &* 1_000_003 &+ UInt64(number) &+ 1, 40_000)
+    }
+
+    func write(to repository: Repository) async throws -> WrittenSnapshot {
+        var options = SnapshotOptions()
+        options.description = "\(seed) \(number)"
+        options.splitter = .dynamic(averageLength: 4 << 10)
+        options.compression = number % 2 == 0 ? "none" : "zstd-fastest"
+        options.checkpointInterval = number % 3 == 0 ? .milliseconds(1) : nil
+        let bytes = bytes
+        var position = 0
+        return try await repository.writeSnapshot(
+            of: repository.status.source, options: options
+        ) { writer in
+            try await writer.addFile(Self.fileName) {
+                guard position < bytes.count else { return nil }
+                defer { position += 10_000 }
+                return Array(bytes[position..<min(bytes.count, position + 10_000)])
+            }
+        }
+    }
+
+    static func status(_ splitter: String) -> RepositoryStatus {
+        RepositoryStatus(
+            location: "crash", uniqueID: "", formatVersion: 3, indexVersion: 2, hash: "", encryption: "",
+            keyDerivation: "", splitter: splitter, packSizeMax: 0, usesEpochs: true, allowsPasswordChange: true,
+            isReadOnly: false, identity: "crash@writer")
+    }
+}
+
+extension RepositoryStatus {
+    fileprivate var source: SnapshotSource { SnapshotSource(host: "writer", userName: "crash", path: "/crash") }
+}
