@@ -110,7 +110,7 @@ enum GoTypes {
             GoField("UID", .named("types.UID", .string), json: "uid", omitEmpty: true),
             GoField("ResourceVersion", .string, json: "resourceVersion", omitEmpty: true),
             GoField("Generation", .int64, json: "generation", omitEmpty: true),
-            GoField("CreationTimestamp", .pointer(.string), json: "creationTimestamp"),
+            GoField("CreationTimestamp", .kubernetesTime, json: "creationTimestamp"),
             GoField("Labels", .stringMap, json: "labels", omitEmpty: true),
             GoField("Annotations", .stringMap, json: "annotations", omitEmpty: true),
             GoField("Finalizers", .strings, json: "finalizers", omitEmpty: true),

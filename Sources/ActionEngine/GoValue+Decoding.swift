@@ -15,6 +15,12 @@ extension GoValue {
     ) throws(GoDecodingError) -> GoValue {
         switch type {
         case .interface: return GoValue(json: json)
+        case .kubernetesTime:
+            guard !json.isNull else { return .zero(of: type) }
+            guard let time = json.stringValue.flatMap({ Timestamp(rfc3339: $0) }) else {
+                throw GoDecodingError(path: path, wanted: "a time in RFC 3339")
+            }
+            return .kubernetesTime(GoTime(time))
         case .structure(let shape):
             guard !json.isNull else { return .zero(of: type) }
             return try structure(json, shape, path: path)

@@ -87,6 +87,20 @@ extension FunctionRegistry {
                 + #""type":"secrets.kanister.io/aws"},"KopiaServerSecret":null},"SkipSSLVerify":true}"#)
     }
 
+    @Test func aCreationTimestampIsATime() throws {
+        func root(_ time: String) throws -> GoValue {
+            try TemplateParams.root(
+                json: try JSONParser.parse(#"{"Secrets":{"s":{"metadata":{"name":"s","creationTimestamp":"\#(time)"}}}}"#))
+        }
+        let text = "{{ with .Secrets.s }}{{ .CreationTimestamp }} {{ .CreationTimestamp.Year }} {{ toJson . }}{{ end }}"
+        #expect(
+            try Template(parsing: text, options: TemplateOptions()).render(root("2026-01-02T03:04:05Z"))
+                == "2026-01-02 03:04:05 +0000 UTC 2026 "
+                + #"{"metadata":{"name":"s","creationTimestamp":"2026-01-02T03:04:05Z"}}"#)
+        let error = #expect(throws: GoDecodingError.self) { try root("yesterday") }
+        #expect(error?.description == "'.Secrets.s.metadata.creationTimestamp' is not a time in RFC 3339")
+    }
+
     @Test(arguments: [("repository", "/a/b/repository"), ("../r", "/a/r"), ("./x/../y", "/a/b/y"), ("/abs", "/abs")])
     func aFolderIsRelativeToTheProfilesFile(_ bucket: String, _ folder: String) async throws {
         let json = try await profileJSON(
