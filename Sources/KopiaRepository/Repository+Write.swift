@@ -93,6 +93,20 @@ extension Repository {
     /// - Throws: `RepositoryError.Code.notCommitted` when a content is gone.
     private func protect(_ root: DirectoryEntry) async throws {
         try await contents.refresh()
+        do {
+            try await rewriteDeleted(below: root)
+        } catch {
+            // A directory or table that is gone shows where it is read.
+            guard let error = RepositoryError.translating(error) as? RepositoryError, error.code == .damaged else {
+                throw error
+            }
+            throw RepositoryError(
+                .notCommitted, "nothing was published, because what was just written cannot be read: \(error.message)",
+                hint: "maintenance with too little safety may have removed it meanwhile; repeat the backup")
+        }
+    }
+
+    private func rewriteDeleted(below root: DirectoryEntry) async throws {
         var rewritten = 0
         try await forEachReferencedContent(of: root) { id, path in
             guard let info = try await contents.info(id) else {

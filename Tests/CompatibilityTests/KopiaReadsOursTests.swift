@@ -7,42 +7,6 @@ import Testing
     import Glibc
 #endif
 
-/// One repository that we make and kopia reads.
-struct WrittenCase: Sendable, CustomTestStringConvertible {
-    var testDescription: String
-    var options = Repository.CreateOptions()
-    var compression: String?
-    var splitter: Splitter?
-
-    init(_ name: String, _ change: (inout WrittenCase) -> Void = { _ in }) {
-        testDescription = name
-        change(&self)
-    }
-
-    static let all: [WrittenCase] =
-        [
-            WrittenCase("default"),
-            WrittenCase("small chunks") { $0.splitter = .dynamic(averageLength: 16 << 10) },
-            WrittenCase("format 2") { $0.options.formatVersion = 2 },
-            WrittenCase("format 1") { $0.options.formatVersion = 1 },
-            WrittenCase("format 1 zstd") {
-                $0.options.formatVersion = 1
-                $0.compression = "zstd"
-            },
-            WrittenCase("pbkdf2") { $0.options.keyDerivation = "pbkdf2-sha256-600000" },
-            WrittenCase("chacha20") { $0.options.encryption = "CHACHA20-POLY1305-HMAC-SHA256" },
-            WrittenCase("ecc 10") { $0.options.errorCorrectionPercent = 10 },
-        ]
-        + [
-            "BLAKE2B-256", "BLAKE2S-128", "BLAKE2S-256", "BLAKE3-256", "BLAKE3-256-128", "HMAC-SHA256",
-            "HMAC-SHA256-128", "HMAC-SHA224", "HMAC-SHA3-224", "HMAC-SHA3-256",
-        ].map { hash in WrittenCase(hash) { $0.options.hash = hash } }
-        + ["zstd-fastest", "zstd", "gzip", "deflate-default", "s2-default"].map { name in
-            WrittenCase(name) { $0.compression = name }
-        }
-        + ["FIXED-1M", "DYNAMIC-1M-RABINKARP"].map { name in WrittenCase(name) { $0.options.splitter = name } }
-}
-
 @Suite(.enabled(if: Kopia.isWanted, "set KOPIA_EXE to a kopia program"))
 struct KopiaReadsOursTests {
     private static let password = "pässwörd with spaces"
