@@ -44,14 +44,18 @@ extension RepositoryGroup {
             if report.full.isDue(at: now) || report.quick.isDue(at: now) {
                 let kind = report.full.isDue(at: now) ? " --full" : ""
                 let owner = report.owner.map { " as \(Listing.safe($0))" } ?? ""
-                context.note("due: run 'kopia maintenance run\(kind)'\(owner)")
+                context.note(
+                    "due: run 'kopia maintenance run\(kind)'\(owner), or take over with "
+                        + "'kopia maintenance set --owner=me'")
             }
         }
 
         private static func text(_ cycle: MaintenanceReport.Cycle, _ now: Timestamp) -> String {
             guard cycle.isEnabled else { return "switched off" }
             let next = cycle.next.map { "next \(Listing.time($0))" } ?? "never ran"
-            return "every \(cycle.intervalSeconds / 3600) h, \(next)\(cycle.isDue(at: now) ? ", due" : "")"
+            let seconds = cycle.intervalSeconds
+            let interval = seconds % 3600 == 0 ? "\(seconds / 3600) h" : "\(seconds / 60) min"
+            return "every \(interval), \(next)\(cycle.isDue(at: now) ? ", due" : "")"
         }
 
         private static func json(_ cycle: MaintenanceReport.Cycle, _ now: Timestamp) -> JSONValue {
