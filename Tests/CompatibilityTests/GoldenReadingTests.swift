@@ -36,7 +36,7 @@ struct GoldenReadingTests {
     }
 
     @Test func allRepositoriesAreThere() {
-        #expect(GoldenRepository.all.count == 41)
-        #expect(GoldenRepository.sound.count == 30)
+        #expect(GoldenRepository.all.count == 46)
+        #expect(GoldenRepository.sound.count == 35)
     }
 }
