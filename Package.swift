@@ -67,6 +67,13 @@ let package = Package(
         .target(
             name: "KanisterFunctions",
             dependencies: ["ActionEngine", "Blueprints", "RunnerContract", "Diagnostics", "GoFormats"]),
+        /// What `validate` looks for in blueprints: rules with their pages, silencing, report formats.
+        .target(
+            name: "BlueprintRules",
+            dependencies: [
+                "KanisterFunctions", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics", "GoFormats",
+            ],
+            exclude: ["README.md"]),
         /// Runs a pod's command as a local child process.
         .target(
             name: "Executors", dependencies: ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"],
@@ -75,8 +82,8 @@ let package = Package(
         .target(
             name: "KaraffeCommands",
             dependencies: [
-                "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
-                "GoFormats", "RunnerContract", "ProcessIO", "BlockingIO", argumentParser,
+                "BlueprintRules", "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate",
+                "Diagnostics", "GoFormats", "RunnerContract", "ProcessIO", "BlockingIO", argumentParser,
             ]),
         .executableTarget(name: "karaffe", dependencies: ["KaraffeCommands"]),
 
@@ -146,6 +153,12 @@ let package = Package(
             dependencies: [
                 "ActionEngine", "KanisterFunctions", "Blueprints", "GoTemplate", "RunnerContract", "Diagnostics",
                 "GoFormats",
+            ],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "BlueprintRulesTests",
+            dependencies: [
+                "BlueprintRules", "KanisterFunctions", "ActionEngine", "Blueprints", "Diagnostics", "GoFormats",
             ],
             exclude: ["Fixtures"]),
         .testTarget(

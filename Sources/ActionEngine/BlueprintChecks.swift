@@ -103,7 +103,9 @@ private struct TemplateChecker {
         do throws(TemplateError) {
             let template = try Template(parsing: text.text, options: options)
             guard template.hasActions else { return }
-            for reference in template.references where reference.base == .root {
+            // Every place reads the text once more: of a huge text only the first references are looked at.
+            let limit = max(20, min(2_000, 10_000_000 / max(1, text.text.utf8.count)))
+            for reference in template.references.prefix(limit) where reference.base == .root {
                 check(reference, text, context: context, hints: hints, phase: phase, isObject: isObject)
             }
         } catch {

@@ -39,6 +39,9 @@ public struct TemplateParams: Sendable {
 
     public init(time: String) { self.time = time }
 
+    /// The Go type of the root object, for checks that do not render.
+    public static var rootType: GoType { .structure(GoTypes.templateParams) }
+
     /// The value a template starts from.
     public var root: GoValue {
         var values: [String: GoValue] = [

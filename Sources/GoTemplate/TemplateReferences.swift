@@ -19,11 +19,25 @@ public struct TemplateReference: Sendable, Hashable {
         public let utf8Range: Range<Int>
     }
 
+    /// A function the value is handed to, as an argument or through a pipe.
+    public struct Consumer: Sendable, Hashable {
+        public let function: String
+        /// Position among the function's arguments, from 0; a pipe hands over the last one.
+        public let position: Int
+        /// The function's arguments that are string constants.
+        public let literals: [Int: String]
+    }
+
     public let base: Base
     /// Never empty.
     public let steps: [Step]
     /// From the chain's first byte to its last.
     public let utf8Range: Range<Int>
+    /// The functions the value goes through, in the order they are called: `quote` of a value in `toString X | quote` is
+    /// its second.
+    public internal(set) var consumers: [Consumer] = []
+    /// True when what comes out is written, rather than assigned or asked for its truth.
+    public internal(set) var isPrinted = false
 
     /// For example `.Phases.dump.Output.x`.
     public var path: String { steps.map { "." + $0.name }.joined() }
@@ -35,6 +49,10 @@ public struct TemplateFunctionUse: Sendable, Hashable {
     public let utf8Range: Range<Int>
     /// Arguments that are string constants, by position; the value a pipe hands over is not among them.
     public let literals: [Int: String]
+    /// How many arguments it gets, the value a pipe hands over among them.
+    public let argumentCount: Int
+    /// The kinds of arguments that are constants, by position: `string`, `int` (any whole number), `float64`, `bool`.
+    public let constants: [Int: GoKind]
 }
 
 extension Template {
@@ -84,7 +102,14 @@ struct ReferenceWalker {
         for node in list.nodes {
             switch node {
             case .text, .break, .continue: break
-            case .action(_, let pipe): _ = walk(pipe, dot: dot)
+            case .action(_, let pipe):
+                let mark = references.count
+                _ = walk(pipe, dot: dot)
+                if pipe.declarations.isEmpty {
+                    for index in mark..<max(mark, references.count) {
+                        references[index].isPrinted = true
+                    }
+                }
             case .template(_, _, let pipe): if let pipe { _ = walk(pipe, dot: dot) }
             case .if(let pipe, let list, let otherwise):
                 scoped(pipe, dot: dot, list, otherwise) { _ in dot }
@@ -110,9 +135,15 @@ struct ReferenceWalker {
 
     private mutating func walk(_ pipe: Pipeline, dot: Chain, isRange: Bool = false) -> Chain? {
         var value: Chain?
+        let mark = references.count
         for (position, command) in pipe.commands.enumerated() {
-            let result = walk(command, dot: dot)
+            let handedOver = mark..<references.count
+            let result = walk(command, dot: dot, isPiped: position > 0)
             value = position == 0 ? result : nil
+            guard position > 0, case .function(_, let name)? = command.arguments.first else { continue }
+            let consumer = TemplateReference.Consumer(
+                function: name, position: command.arguments.count - 1, literals: Self.literals(of: command))
+            for index in handedOver { references[index].consumers.append(consumer) }
         }
         for declaration in pipe.declarations {
             let unknown = Chain(base: .variable(declaration.name))
@@ -128,7 +159,30 @@ struct ReferenceWalker {
         return value
     }
 
-    private mutating func walk(_ command: Command, dot: Chain) -> Chain? {
+    private static func literals(of command: Command) -> [Int: String] {
+        var literals: [Int: String] = [:]
+        for (position, argument) in command.arguments.dropFirst().enumerated() {
+            if case .string(_, _, let value) = argument { literals[position] = value.text }
+        }
+        return literals
+    }
+
+    private static func constants(of command: Command) -> [Int: GoKind] {
+        var kinds: [Int: GoKind] = [:]
+        for (position, argument) in command.arguments.dropFirst().enumerated() {
+            switch argument {
+            case .string: kinds[position] = .string
+            case .bool: kinds[position] = .bool
+            case .number(_, let number):
+                let isWhole = number.text.allSatisfy { $0.isASCII && ($0.isNumber || $0 == "-" || $0 == "+") }
+                kinds[position] = isWhole ? .int : .float64
+            default: break
+            }
+        }
+        return kinds
+    }
+
+    private mutating func walk(_ command: Command, dot: Chain, isPiped: Bool) -> Chain? {
         guard let first = command.arguments.first else { return nil }
         guard case .function(let location, let name) = first else {
             var value: Chain?
@@ -138,13 +192,18 @@ struct ReferenceWalker {
             }
             return value
         }
-        var literals: [Int: String] = [:]
+        let literals = Self.literals(of: command)
+        functions.append(
+            TemplateFunctionUse(
+                name: name, utf8Range: location.range, literals: literals,
+                argumentCount: command.arguments.count - 1 + (isPiped ? 1 : 0), constants: Self.constants(of: command)))
+        if name == "index", !isPiped, let value = indexed(command, dot: dot) { return value }
         for (position, argument) in command.arguments.dropFirst().enumerated() {
-            if case .string(_, _, let value) = argument { literals[position] = value.text }
+            let mark = references.count
+            _ = walk(argument, dot: dot)
+            let consumer = TemplateReference.Consumer(function: name, position: position, literals: literals)
+            for index in mark..<max(mark, references.count) { references[index].consumers.append(consumer) }
         }
-        functions.append(TemplateFunctionUse(name: name, utf8Range: location.range, literals: literals))
-        if name == "index", let value = indexed(command, dot: dot) { return value }
-        for argument in command.arguments.dropFirst() { _ = walk(argument, dot: dot) }
         return nil
     }
 
@@ -194,7 +253,9 @@ struct ReferenceWalker {
             if references.count > before { references.removeLast() }
             return extend(chain, names, location.range)
         case .function(let location, let name):
-            functions.append(TemplateFunctionUse(name: name, utf8Range: location.range, literals: [:]))
+            functions.append(
+                TemplateFunctionUse(
+                    name: name, utf8Range: location.range, literals: [:], argumentCount: 0, constants: [:]))
             return nil
         case .pipeline(let pipe): return walk(pipe, dot: dot)
         }

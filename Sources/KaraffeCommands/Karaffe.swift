@@ -9,11 +9,12 @@ public struct Karaffe: AsyncParsableCommand {
         commandName: "karaffe",
         abstract: "Read Kanister blueprints, show what they would do, and run them without a cluster.",
         discussion: """
-            Exit codes: 0 done, 1 a phase's command failed, 2 usage, 3 wrong input, 4 database, 5 repository or storage, \
+            Exit codes: 0 done, 1 a phase's command failed or validate found errors, 2 usage, 3 wrong input, 4 database, 5 repository or storage, \
             6 verification, 130 and 143 interrupted.
             """,
         subcommands: [
-            ValidateCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self, InputsCommand.self,
+            ValidateCommand.self, ExplainCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self,
+            InputsCommand.self,
             RunsCommand.self,
         ])
 

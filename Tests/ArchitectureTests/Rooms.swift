@@ -40,12 +40,15 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("ActionEngine", .control, ["Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
         Room(
             "KanisterFunctions", .control, ["ActionEngine", "Blueprints", "RunnerContract", "Diagnostics", "GoFormats"]),
+        Room(
+            "BlueprintRules", .control,
+            ["KanisterFunctions", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics", "GoFormats"]),
         Room("Executors", .control, ["ActionEngine", "ProcessIO", "BlockingIO", "GoFormats"]),
         Room(
             "KaraffeCommands", .control,
             [
-                "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate", "Diagnostics",
-                "GoFormats",
+                "BlueprintRules", "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "GoTemplate",
+                "Diagnostics", "GoFormats",
                 "RunnerContract", "BlockingIO", "ProcessIO", "ArgumentParser",
             ]),
         Room("karaffe", .control, ["KaraffeCommands"]),
