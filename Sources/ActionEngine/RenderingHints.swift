@@ -101,6 +101,7 @@ struct RenderingHints {
             return nearMissHint(for: name, among: error.available)
                 ?? "Kanister has the functions of Go's text/template and of sprig 2.22.0"
         }
+        if error.message.hasSuffix("unexpected EOF") { return "there is no {{ end }} for it" }
         if error.message.contains("bad character U+002D") {
             return "a name with '-' needs index: {{ index .Options \"a-b\" }}"
         }

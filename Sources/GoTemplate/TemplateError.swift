@@ -16,7 +16,7 @@ public struct TemplateError: Error, Sendable, Hashable, CustomStringConvertible 
     public let message: String
     public let kind: Kind
     /// Bytes of the template's text that are to blame.
-    public let utf8Range: Range<Int>
+    public internal(set) var utf8Range: Range<Int>
     /// The expression being evaluated, as Go prints it.
     public let expression: String?
     /// Keys, fields or functions that were there, sorted, for a "did you mean".

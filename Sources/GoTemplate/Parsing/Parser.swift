@@ -23,6 +23,8 @@ struct Parser {
     var variables = ["$"]
     var actionLine = 0
     var rangeDepth = 0
+    /// Where the blocks begin that are open: delimiter and keyword.
+    var openings: [Range<Int>] = []
     var parenthesisDepth = 0
     var blockDepth = 0
 
@@ -241,7 +243,10 @@ struct Parser {
             case .node(let node): list.nodes.append(node)
             }
         }
-        throw failure("unexpected EOF")
+        var error = failure("unexpected EOF")
+        // The end of the text says little: the block that is never closed is what is wrong.
+        if let opening = openings.last { error.utf8Range = opening }
+        throw error
     }
 
     private mutating func textOrAction() throws(TemplateError) -> Item {
@@ -269,7 +274,11 @@ struct Parser {
             return .node(.continue)
         case .else: return .terminator(.otherwise(try elseControl()))
         case .end: return .terminator(.end(try expect(.rightDelimiter, "end")))
-        case .if, .with, .range: return .node(try control(token.kind))
+        case .if, .with, .range:
+            openings.append(delimiter.range.lowerBound..<token.range.upperBound)
+            let node = try control(token.kind)
+            openings.removeLast()
+            return .node(node)
         case .template: return .node(try templateCall())
         default:
             backup()
