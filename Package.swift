@@ -164,7 +164,8 @@ let package = Package(
         .testTarget(
             name: "KaraffeCommandsTests",
             dependencies: [
-                "KaraffeCommands", "Executors", "ActionEngine", "Blueprints", "ProcessIO", "GoFormats", "Diagnostics",
+                "KaraffeCommands", "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "ProcessIO", "GoFormats",
+                "Diagnostics",
             ]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
         .testTarget(name: "DigestsTests", dependencies: ["Digests"]),

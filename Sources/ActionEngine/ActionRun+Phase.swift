@@ -19,8 +19,22 @@ extension ActionRun {
         let call = FunctionCall(
             action: action.name.text, phase: phase.name, controllerNamespace: request.controllerNamespace,
             podOverride: request.podOverride, podLabels: request.podLabels, podAnnotations: request.podAnnotations,
-            executor: runner.executor, log: runner.log)
+            executor: runner.executor, log: runner.log, cluster: runner.cluster, object: object,
+            render: { [renderer = renderer(phase.name)] text throws(FunctionFailure) in
+                var renderer = renderer
+                if let result = renderer.text(LocatedText(text), place: "") { return result }
+                let problem = renderer.diagnostics.first
+                throw FunctionFailure(problem?.message ?? "the text could not be rendered", hint: problem?.hint)
+            })
         return try await phase.function.execute(FunctionArguments(arguments), in: call)
+    }
+
+    private var object: RenderedObject? {
+        request.object.map { object in
+            RenderedObject(
+                alias: "", kind: object.kind.text, apiVersion: object.apiVersion.text, group: object.group.text,
+                resource: object.resource.text, name: object.name.text, namespace: object.namespace.text)
+        }
     }
 
     private func fetchObjects(of phase: PreparedPhase) async throws -> TemplateParams.Phase {

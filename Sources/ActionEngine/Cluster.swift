@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Where objects are read from: a folder of manifests, later an API server.
 ///
 /// Concurrency: may be called from several tasks.
@@ -12,6 +14,61 @@ public protocol Cluster: Sendable {
     /// Every object of a kind in a namespace; nil means every namespace. In the order of the API server: by namespace,
     /// then name.
     func objects(kind: String, namespace: String?) async throws -> [KubernetesObject]
+
+    /// Whether objects change while this run does not change them: false for a copy, where waiting is of no use.
+    var changesByItself: Bool { get }
+
+    /// Creates the object, or replaces the one of that kind, namespace and name.
+    ///
+    /// - Throws: `ClusterError` when this cluster is for reading only.
+    func put(_ object: KubernetesObject) async throws
+
+    /// Removes the object; nothing happens when there is none.
+    ///
+    /// - Throws: `ClusterError` when this cluster is for reading only.
+    func remove(kind: String, namespace: String, name: String) async throws
+}
+
+extension Cluster {
+    public var changesByItself: Bool { true }
+    public func put(_ object: KubernetesObject) async throws { throw Self.readOnly(object.display) }
+    public func remove(kind: String, namespace: String, name: String) async throws {
+        throw Self.readOnly("\(kind) \(namespace)/\(name)")
+    }
+
+    private static func readOnly(_ what: String) -> ClusterError {
+        ClusterError("\(what) cannot be changed: the cluster is for reading only")
+    }
+}
+
+/// A copy of a cluster that the phases of one run change: what KubeOps and ScaleWorkload work on. Nothing is written back.
+///
+/// Concurrency and memory: safe to share; holds every manifest.
+public final class ClusterCopy: Cluster {
+    private let current: Mutex<ManifestCluster>
+
+    public init(of cluster: ManifestCluster) { current = Mutex(cluster) }
+
+    public var changesByItself: Bool { false }
+
+    public func object(kind: String, namespace: String, name: String) -> KubernetesObject? {
+        current.withLock { $0.object(kind: kind, namespace: namespace, name: name) }
+    }
+
+    public func objects(kind: String, namespace: String?) -> [KubernetesObject] {
+        current.withLock { $0.objects(kind: kind, namespace: namespace) }
+    }
+
+    public func put(_ object: KubernetesObject) throws {
+        try current.withLock { cluster in
+            cluster.remove(kind: object.kind, namespace: object.namespace, name: object.name)
+            try cluster.add(object)
+        }
+    }
+
+    public func remove(kind: String, namespace: String, name: String) {
+        current.withLock { $0.remove(kind: kind, namespace: namespace, name: name) }
+    }
 }
 
 /// A cluster that is a snapshot of plain manifests: what `--cluster-dir` stands for.
@@ -41,6 +98,10 @@ public struct ManifestCluster: Cluster {
         let position = list.firstIndex { ($0.namespace, $0.name) > (object.namespace, object.name) } ?? list.endIndex
         list.insert(object, at: position)
         byKind[key] = list
+    }
+
+    mutating func remove(kind: String, namespace: String, name: String) {
+        byKind[KubernetesKind.canonical(kind)]?.removeAll { $0.name == name && $0.namespace == namespace }
     }
 
     public func object(kind: String, namespace: String, name: String) -> KubernetesObject? {

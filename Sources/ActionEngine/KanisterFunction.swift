@@ -43,11 +43,19 @@ public struct FunctionCall: Sendable {
     public let podAnnotations: [String: String]
     public let executor: any PodExecutor
     public let log: any PhaseLog
+    /// What functions that work on objects read and change.
+    public let cluster: any Cluster
+    /// What the action works on.
+    public let object: RenderedObject?
+    /// Renders a template on the action's root, for functions that get their arguments as written.
+    public let render: @Sendable (String) throws(FunctionFailure) -> String
 
     public init(
         action: String, phase: String, controllerNamespace: String, podOverride: JSONObject? = nil,
         podLabels: [String: String] = [:], podAnnotations: [String: String] = [:], executor: any PodExecutor,
-        log: any PhaseLog
+        log: any PhaseLog, cluster: any Cluster = ManifestCluster(), object: RenderedObject? = nil,
+        render: @escaping @Sendable (String) throws(FunctionFailure) -> String = { text throws(FunctionFailure) in text
+        }
     ) {
         self.action = action
         self.phase = phase
@@ -57,6 +65,9 @@ public struct FunctionCall: Sendable {
         self.podAnnotations = podAnnotations
         self.executor = executor
         self.log = log
+        self.cluster = cluster
+        self.object = object
+        self.render = render
     }
 }
 

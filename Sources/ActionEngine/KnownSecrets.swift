@@ -57,4 +57,15 @@ public struct SecretRecordingCluster: Cluster {
         for object in objects { secrets.add(object) }
         return objects
     }
+
+    public var changesByItself: Bool { base.changesByItself }
+
+    public func put(_ object: KubernetesObject) async throws {
+        secrets.add(object)
+        try await base.put(object)
+    }
+
+    public func remove(kind: String, namespace: String, name: String) async throws {
+        try await base.remove(kind: kind, namespace: namespace, name: name)
+    }
 }

@@ -20,6 +20,11 @@ public protocol PodExecutor: Sendable {
 public struct PodRequest: Sendable, Hashable {
     /// The name of the container a function's command runs in; what `podOverride` has to target.
     public static let mainContainerName = "container"
+    /// The names of MultiContainerRun's: the container whose output is the phase's, the one that works beside it, and
+    /// the one that runs before both.
+    public static let outputContainerName = "output"
+    public static let backgroundContainerName = "background"
+    public static let initContainerName = "init"
 
     public let action: String
     public let phase: String
@@ -56,6 +61,14 @@ public struct PodRequest: Sendable, Hashable {
         ["command", "args"].flatMap { mainContainer[$0]?.arrayValue ?? [] }.compactMap(\.stringValue)
     }
 
+    /// The container that works beside the main one; nil for a pod of one container.
+    public var backgroundContainer: JSONObject? {
+        guard mainContainer["name"]?.stringValue == Self.outputContainerName else { return nil }
+        return (spec["containers"]?.arrayValue ?? []).first {
+            $0["name"]?.stringValue == Self.backgroundContainerName
+        }?.objectValue
+    }
+
     public var image: String { mainContainer["image"]?.stringValue ?? "" }
 }
 
@@ -64,6 +77,12 @@ public protocol PodStreams: Sendable {
     /// - Throws: to stop the pod; the executor tears it down and rethrows.
     func standardOutput(_ bytes: [UInt8]) throws
     func standardError(_ bytes: [UInt8])
+    /// What another container than the main one writes, both of its streams. For the log only.
+    func log(_ bytes: [UInt8], of container: String)
+}
+
+extension PodStreams {
+    public func log(_ bytes: [UInt8], of container: String) { standardError(bytes) }
 }
 
 /// How a command ended.

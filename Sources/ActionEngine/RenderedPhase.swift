@@ -31,6 +31,19 @@ public struct RenderedObject: Sendable, Hashable {
     public let name: String
     public let namespace: String
 
+    public init(
+        alias: String, kind: String, apiVersion: String, group: String, resource: String, name: String,
+        namespace: String
+    ) {
+        self.alias = alias
+        self.kind = kind
+        self.apiVersion = apiVersion
+        self.group = group
+        self.resource = resource
+        self.name = name
+        self.namespace = namespace
+    }
+
     /// Secrets and ConfigMaps are fetched; other kinds are ignored, as in Kanister.
     public var isFetched: Bool { ["secret", "configmap"].contains(kind.lowercased()) }
 }

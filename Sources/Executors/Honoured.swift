@@ -26,6 +26,34 @@ enum Honoured {
         return parts
     }
 
+    /// As `notHonoured(in:)` for a pod whose containers share a volume.
+    static func notHonoured(inGroup pod: PodRequest, running names: Set<String>) -> [String] {
+        var parts: [String] = []
+        for list in ["initContainers", "containers"] {
+            for entry in pod.spec[list]?.arrayValue?.compactMap(\.objectValue) ?? [] {
+                let name = entry["name"]?.stringValue ?? ""
+                guard names.contains(name) else {
+                    parts.append("container '\(name)'")
+                    continue
+                }
+                for member in entry.members where !container.contains(member.key) && !isEmpty(member.value) {
+                    switch member.key {
+                    case "image": parts.append("\(name) image \(member.value.stringValue ?? "")")
+                    case "volumeMounts":
+                        let others = (member.value.arrayValue ?? []).filter { $0["name"] != "shared" }
+                        if !others.isEmpty { parts.append("\(name).volumeMounts") }
+                    default: parts.append("\(name).\(member.key)")
+                    }
+                }
+            }
+        }
+        let volumes = (pod.spec["volumes"]?.arrayValue ?? []).filter { $0 != ["name": "shared", "emptyDir": [:]] }
+        if !volumes.isEmpty { parts.append("volumes") }
+        let known = spec.union(["initContainers", "volumes"])
+        parts += pod.spec.members.filter { !known.contains($0.key) && !isEmpty($0.value) }.map(\.key)
+        return parts
+    }
+
     private static func isEmpty(_ value: JSONValue) -> Bool {
         value.isNull || value.arrayValue?.isEmpty ?? false || value.objectValue?.isEmpty ?? false
             || value.stringValue?.isEmpty ?? false

@@ -34,7 +34,7 @@ public enum HostResolution: Sendable, Hashable {
         libraryFolders.map { "\($0)/libnss_wrapper.so" }.first { access($0, R_OK) == 0 }
     }
 
-    private static func program(_ name: String) -> String? {
+    static func program(_ name: String) -> String? {
         ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 

@@ -4,7 +4,8 @@ import Glibc
 import GoFormats
 import ProcessIO
 
-/// Runs the main container's command of a pod as a process on this machine.
+/// Runs the main container's command of a pod as a process on this machine; a pod with a background container as
+/// processes that share a folder (`ContainerGroup`).
 ///
 /// What is honoured: `command`, `args`, `env`, `envFrom` of the main container, with `$(NAME)` as in Kubernetes. The
 /// process gets a private working folder with HOME and TMPDIR in it, which is removed afterwards, and an environment that
@@ -56,7 +57,7 @@ public struct LocalExecutor: PodExecutor {
 
     public func run(_ pod: PodRequest, streams: any PodStreams) async throws -> CommandEnding {
         do {
-            let folder = try PrivateFolder.make(in: options.temporaryFolder)
+            let folder = try PrivateFolder.make(in: SharedFolder.parent(for: pod, options.temporaryFolder))
             let ending: Result<CommandEnding, any Error>
             do {
                 ending = .success(try await run(pod, in: folder, streams: streams))
@@ -75,43 +76,63 @@ public struct LocalExecutor: PodExecutor {
 
     private func run(_ pod: PodRequest, in folder: PrivateFolder, streams: any PodStreams) async throws -> CommandEnding
     {
-        let name = pod.namePrefix + "local"
-        var container = ContainerEnvironment(
-            container: pod.mainContainer, namespace: pod.namespace, podName: name, cluster: cluster)
-        try await container.resolve()
-        report(Honoured.notHonoured(in: pod) + container.ignored, of: pod)
-        let environment = try environment(container.variables, in: folder)
-        let command = pod.command.map { VariableExpansion.expand($0, container.variables) }
-        guard !command.isEmpty else {
-            throw FunctionFailure(
-                "the pod has no command", hint: "a local run cannot use the image's own; give 'command'")
+        if let background = pod.backgroundContainer {
+            return try await ContainerGroup(
+                executor: self, pod: pod, background: background, folder: folder, streams: streams
+            ).run()
         }
-        return try await start(command, environment, in: folder, streams: streams)
+        let process = try await process(for: pod.mainContainer, of: pod, in: folder)
+        report(Honoured.notHonoured(in: pod) + process.ignored, of: pod)
+        return try await start(
+            process, output: { try streams.standardOutput($0) }, error: { streams.standardError($0) })
     }
 
-    private func start(
-        _ command: [String], _ environment: [String: String], in folder: PrivateFolder, streams: any PodStreams
-    ) async throws -> CommandEnding {
-        var (command, environment) = (command, environment)
-        if !options.hosts.isEmpty {
-            let machine = (try? readFile("/etc/hosts")) ?? ""
-            let file = try folder.write("hosts", HostOverride.hostsFile(options.hosts, machine: machine))
-            let found: HostResolution
-            if let wanted = options.hostResolution {
-                found = wanted
-            } else {
-                found = try await HostResolution.find(hostsFile: file)
-            }
-            (command, environment) = found.apply(to: command, environment: environment, hostsFile: file)
+    /// A container's command as a process of this machine.
+    ///
+    /// - Parameter folder: the container's own; its HOME, TMPDIR and working folder are made there.
+    func process(
+        for container: JSONObject, of pod: PodRequest, in folder: PrivateFolder
+    ) async throws -> LocalProcess {
+        var resolved = ContainerEnvironment(
+            container: container, namespace: pod.namespace, podName: pod.namePrefix + "local", cluster: cluster)
+        try await resolved.resolve()
+        let environment = try environment(resolved.variables, in: folder)
+        let command = ["command", "args"].flatMap { container[$0]?.arrayValue ?? [] }.compactMap(\.stringValue)
+        guard !command.isEmpty else {
+            let name = container["name"]?.stringValue ?? PodRequest.mainContainerName
+            let what = name == PodRequest.mainContainerName ? "the pod" : "container '\(name)'"
+            throw FunctionFailure(
+                "\(what) has no command", hint: "a local run cannot use the image's own; give 'command'")
         }
+        var process = LocalProcess(
+            command: command.map { VariableExpansion.expand($0, resolved.variables) }, environment: environment,
+            folder: try folder.folder("work"), ignored: resolved.ignored)
+        guard !options.hosts.isEmpty else { return process }
+        let machine = (try? readFile("/etc/hosts")) ?? ""
+        let file = try folder.write("hosts", HostOverride.hostsFile(options.hosts, machine: machine))
+        let found: HostResolution
+        if let wanted = options.hostResolution {
+            found = wanted
+        } else {
+            found = try await HostResolution.find(hostsFile: file)
+        }
+        (process.command, process.environment) = found.apply(
+            to: process.command, environment: process.environment, hostsFile: file)
+        return process
+    }
+
+    /// Runs it to its end.
+    func start(
+        _ process: LocalProcess, output take: @escaping @Sendable ([UInt8]) throws -> Void,
+        error: @escaping @Sendable ([UInt8]) -> Void
+    ) async throws -> CommandEnding {
         let child = ChildCommand(
-            command[0], Array(command.dropFirst()), environment: environment,
-            workingDirectory: try folder.folder("work"),
-            terminationGrace: options.terminationGrace)
+            process.command.first ?? "", Array(process.command.dropFirst()), environment: process.environment,
+            workingDirectory: process.folder, terminationGrace: options.terminationGrace)
         let timeout = options.timeout
-        let result = try await withChild(child, standardError: { streams.standardError($0) }) { output in
+        let result = try await withChild(child, standardError: error) { output in
             try await withTimeout(timeout) {
-                while let chunk = try await output.read() { try streams.standardOutput(chunk) }
+                while let chunk = try await output.read() { try take(chunk) }
                 _ = try await output.exit()
             }
         }
@@ -142,7 +163,7 @@ public struct LocalExecutor: PodExecutor {
         return merged
     }
 
-    private func report(_ notHonoured: [String], of pod: PodRequest) {
+    func report(_ notHonoured: [String], of pod: PodRequest) {
         guard !notHonoured.isEmpty else { return }
         log.line(
             PhaseLogLine(
@@ -157,6 +178,16 @@ public struct LocalExecutor: PodExecutor {
         default: return nil
         }
     }
+}
+
+/// What a container becomes on this machine.
+struct LocalProcess: Sendable {
+    var command: [String]
+    var environment: [String: String]
+    /// Where it starts.
+    var folder: String
+    /// Parts of its environment that mean nothing here.
+    var ignored: [String]
 }
 
 /// Runs `body`, and ends it with a `FunctionFailure` when it takes longer than `limit`.

@@ -10,7 +10,8 @@ public enum LocalFunctions {
     public static var registry: FunctionRegistry { FunctionRegistry(all) }
 
     public static var all: [any KanisterFunction] {
-        [KubeTask()] + core + restic + csi + rds + repositoryServer
+        [KubeTask(), MultiContainerRun(), ScaleWorkload(), KubeOps(), Wait.onPaths, Wait.onTemplates] + core + restic
+            + csi + rds + repositoryServer
     }
 
     private static let pod = ["podOverride", "podAnnotations", "podLabels"]
@@ -18,13 +19,6 @@ public enum LocalFunctions {
     private static let repository = ["encryptionKey", "insecureTLS"]
 
     private static let core = [
-        TabulatedFunction(
-            "MultiContainerRun", "runs an init, a background and an output container that share a volume",
-            required: ["backgroundImage", "backgroundCommand", "outputImage", "outputCommand"],
-            optional: [
-                "initImage", "initCommand", "namespace", "sharedVolumeMedium", "sharedVolumeSizeLimit",
-                "sharedVolumeDir",
-            ] + pod),
         TabulatedFunction(
             "PrepareData", "runs a command in a pod that mounts claims", required: ["namespace", "image", "command"],
             optional: ["volumes", "serviceaccount", "failOnError"] + pod),
@@ -34,16 +28,6 @@ public enum LocalFunctions {
         TabulatedFunction(
             "KubeExecAll", "runs a command in several running containers at once",
             required: ["namespace", "pods", "containers", "command"]),
-        TabulatedFunction(
-            "ScaleWorkload", "sets the number of replicas of a workload", required: ["replicas"],
-            optional: ["namespace", "name", "kind", "waitForReady"]),
-        TabulatedFunction(
-            "KubeOps", "creates, deletes or patches an object", required: ["operation"],
-            optional: ["spec", "namespace", "objectReference"]),
-        TabulatedFunction(
-            "Wait", "waits for conditions written as JSONPath", required: ["timeout", "conditions"]),
-        TabulatedFunction(
-            "WaitV2", "waits for conditions written as Go templates", required: ["timeout", "conditions"]),
     ]
 
     private static let restic = [

@@ -14,6 +14,8 @@ final class PhaseOutputCollector: PodStreams {
     private struct State {
         var reader = PhaseOutputReader()
         var errorLines = LineAssembler()
+        /// Of containers other than the main one, by name.
+        var otherLines: [String: LineAssembler] = [:]
         var lastLines: [String] = []
     }
 
@@ -41,6 +43,18 @@ final class PhaseOutputCollector: PodStreams {
         }
     }
 
+    func log(_ bytes: [UInt8], of container: String) {
+        state.withLock { state in
+            for line in state.otherLines[container, default: LineAssembler()].append(bytes) {
+                emit(.standardError, Self.prefixed(line.text, container), line.droppedBytes, &state)
+            }
+        }
+    }
+
+    private static func prefixed(_ text: [UInt8], _ container: String) -> [UInt8] {
+        text.isEmpty ? text : Array("\(container): ".utf8) + text
+    }
+
     /// Both streams have ended.
     ///
     /// - Throws: `FunctionFailure` when the last line is not an output though it looks like one.
@@ -49,11 +63,18 @@ final class PhaseOutputCollector: PodStreams {
             if let line = state.errorLines.finish() {
                 emit(.standardError, line.text, line.droppedBytes, &state)
             }
+            for container in state.otherLines.keys.sorted() {
+                guard let line = state.otherLines[container]?.finish() else { continue }
+                emit(.standardError, Self.prefixed(line.text, container), line.droppedBytes, &state)
+            }
             handle(state.reader.finish(), &state)
             try check(state)
             return (state.reader.outputs, state.lastLines)
         }
     }
+
+    /// The last lines so far, for a pod that could not be followed to its end.
+    var lastLines: [String] { state.withLock { $0.lastLines } }
 
     private func check(_ state: State) throws(FunctionFailure) {
         guard let failure = state.reader.failure else { return }

@@ -19,8 +19,32 @@ public struct TabulatedFunction: KanisterFunction {
             + optional.map { ArgumentGlossary.argument($0, isRequired: false) }
         notRunnable =
             removal.map { "\(name) was removed from Kanister after \($0) and does not run here" }
-            ?? "\(name) cannot run locally in this version"
+            ?? "\(name) cannot run locally: \(Self.places[name] ?? "it works on a cluster")"
     }
+
+    /// Where those run whose place is not plain from their name.
+    private static let places = [
+        "KubeExec": "it works inside a container that runs in the cluster",
+        "KubeExecAll": "it works inside containers that run in the cluster",
+        "PrepareData": "its pod mounts volumes of the cluster",
+        "LocationDelete": "it deletes from the location of the Profile, which a rehearsal must not do",
+        "CreateRDSSnapshot": "it calls the AWS API", "DeleteRDSSnapshot": "it calls the AWS API",
+        "RestoreRDSSnapshot": "it calls the AWS API", "ExportRDSSnapshotToLocation": "it calls the AWS API",
+        "CreateCSISnapshot": "it needs the cluster's CSI driver",
+        "CreateCSISnapshotStatic": "it needs the cluster's CSI driver",
+        "RestoreCSISnapshot": "it needs the cluster's CSI driver",
+        "DeleteCSISnapshot": "it needs the cluster's CSI driver",
+        "DeleteCSISnapshotContent": "it needs the cluster's CSI driver",
+        "BackupData": "it runs restic beside volumes of the cluster",
+        "BackupDataAll": "it runs restic beside volumes of the cluster",
+        "BackupDataStats": "it runs restic in a pod of Kanister's tools image",
+        "RestoreData": "it runs restic beside volumes of the cluster",
+        "RestoreDataAll": "it runs restic beside volumes of the cluster",
+        "CopyVolumeData": "it runs restic beside volumes of the cluster",
+        "DeleteData": "it runs restic in a pod of Kanister's tools image",
+        "DeleteDataAll": "it runs restic in a pod of Kanister's tools image",
+        "CheckRepository": "it runs restic in a pod of Kanister's tools image",
+    ]
 
     public func staticProblems(_ arguments: FunctionArguments) -> [String] {
         PodMetadata.staticProblems(arguments)

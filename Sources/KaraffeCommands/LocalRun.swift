@@ -41,7 +41,7 @@ final class LocalRun: Sendable {
     /// - Returns: the exit code.
     func execute(_ options: LocalExecutor.Options) async -> Int32 {
         write(state: .running, exitCode: nil)
-        let cluster = SecretRecordingCluster(input.cluster, secrets: input.secrets)
+        let cluster = SecretRecordingCluster(ClusterCopy(of: input.cluster), secrets: input.secrets)
         let runner = ActionRunner(
             functions: LocalFunctions.registry, cluster: cluster,
             executor: LocalExecutor(options: options, cluster: cluster, log: console), log: console, observer: console)

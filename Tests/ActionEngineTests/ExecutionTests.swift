@@ -168,7 +168,9 @@ import Testing
         #expect(
             result.failures.map(\.failure) == [
                 FunctionFailure(
-                    "KubeExec cannot run locally in this version", hint: "functions that run locally: KubeTask")
+                    "KubeExec cannot run locally: it works inside a container that runs in the cluster",
+                    hint:
+                        "functions that run locally: KubeOps, KubeTask, MultiContainerRun, ScaleWorkload, Wait, WaitV2")
             ])
     }
 }

@@ -1,11 +1,11 @@
 /// A `time.Duration`: nanoseconds.
 ///
 /// Source: Go `time/time.go`, `Duration.String`; `time/format.go`, `ParseDuration`.
-enum GoDuration {
+package enum GoDuration {
     static let type = GoType.named("time.Duration", .int64)
 
     /// For example `1h30m0s`, `1.5µs`.
-    static func text(_ nanoseconds: Int64) -> String {
+    package static func text(_ nanoseconds: Int64) -> String {
         let magnitude = nanoseconds.magnitude
         let sign = nanoseconds < 0 ? "-" : ""
         if magnitude == 0 { return "0s" }
@@ -37,7 +37,7 @@ enum GoDuration {
     ]
 
     /// Nil when the text is no duration.
-    static func parse(_ text: String) -> Int64? {
+    package static func parse(_ text: String) -> Int64? {
         var rest = Array(text.utf8)[...]
         let isNegative = rest.first == 0x2d
         if isNegative || rest.first == 0x2b { rest = rest.dropFirst() }
