@@ -407,6 +407,33 @@ struct Workspace: ~Copyable {
         #expect(good.error.hasSuffix("1 file without errors\n"))
     }
 
+    @Test func validateWritesForPrograms() async throws {
+        let workspace = try Workspace()
+        try workspace.write("empty.yaml", "kind: Blueprint\n")
+        let answer = try await workspace.karaffe(
+            "validate", "empty.yaml", "--format", "json", "--rule", "not-a-manifest")
+        #expect(answer.exit == .exited(1))
+        #expect(answer.error == "")
+        #expect(answer.output.hasPrefix("[\n  {\"file\":\"empty.yaml\",\"line\":1,\"column\":1,"))
+        #expect(try await workspace.karaffe("validate", "gone.yaml").exit == .exited(3))
+        #expect(try await workspace.karaffe("validate", "empty.yaml", "--rule", "nothing").exit == .exited(2))
+    }
+
+    @Test func explainHasRulesFunctionsAndArguments() async throws {
+        let workspace = try Workspace()
+        let names = ["pipefail", "KubeTask", "KubeTask.podOverride", "toDate"]
+        let beginnings = ["pipefail (warning)\n", "KubeTask\n", "KubeTask.podOverride\n", "toDate(string, string)"]
+        for (name, beginning) in zip(names, beginnings) {
+            let answer = try await workspace.karaffe("explain", name)
+            #expect(answer.exit == .exited(0))
+            #expect(answer.output.hasPrefix(beginning))
+        }
+        #expect(try await workspace.karaffe("explain", "--list").output.contains("  secret-quoting"))
+        let wrong = try await workspace.karaffe("explain", "kubetask")
+        #expect(wrong.exit == .exited(2))
+        #expect(wrong.error.contains("did you mean 'KubeTask'?"))
+    }
+
     @Test func inputsListsWhatAnActionReads() async throws {
         let workspace = try Workspace()
         let answer = try await workspace.karaffe("inputs", "bp.yaml", "--action", "backup")
