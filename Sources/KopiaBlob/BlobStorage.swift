@@ -38,6 +38,10 @@ public protocol BlobStorage: Sendable {
 
     func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws
 
+    /// Puts a blob whose bytes lie in several arrays, one after another. A provider that can write them as they are
+    /// saves the copy that joins them.
+    func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws
+
     func delete(_ id: BlobID) async throws
 
     /// - Throws: `BlobError.Code.notFound`.
@@ -50,6 +54,14 @@ public protocol BlobStorage: Sendable {
 extension BlobStorage {
     public func get(_ id: BlobID) async throws -> [UInt8] { try await get(id, range: nil) }
     public func put(_ id: BlobID, _ bytes: [UInt8]) async throws { try await put(id, bytes, retention: nil) }
+
+    /// Joins the pieces: for the time of the call the blob is in memory twice.
+    public func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
+        for piece in pieces { bytes += piece }
+        try await put(id, bytes, retention: retention)
+    }
 }
 
 /// A promise of the store not to delete a blob before a time; from `kopia.blobcfg`.

@@ -51,17 +51,17 @@ extension FilesystemBlobStorage {
         return bytes
     }
 
-    func putBlocking(_ id: BlobID, _ bytes: [UInt8]) throws(BlobError) {
+    func putBlocking(_ id: BlobID, _ pieces: [[UInt8]]) throws(BlobError) {
         let (folders, file) = try place(id)
-        state.writeShardsFileOnce { try? replaceFile(folder: path, name: ShardLayout.fileName, layout.encoded) }
+        state.writeShardsFileOnce { try? replaceFile(folder: path, name: ShardLayout.fileName, [layout.encoded]) }
         do throws(FileSystem.Failure) {
             do throws(FileSystem.Failure) {
-                try replaceFile(folder: try makeFolders(folders), name: file, bytes)
+                try replaceFile(folder: try makeFolders(folders), name: file, pieces)
             } catch {
                 // A folder that is remembered went away meanwhile: make it again, once.
                 guard error.isMissing, !folders.isEmpty else { throw error }
                 state.forgetDurable()
-                try replaceFile(folder: try makeFolders(folders), name: file, bytes)
+                try replaceFile(folder: try makeFolders(folders), name: file, pieces)
             }
         } catch {
             throw error.error(blob: id, "write blob '\(id)'")
@@ -84,14 +84,14 @@ extension FilesystemBlobStorage {
     }
 
     /// Temporary name, sync, rename, sync the folder. On failure the temporary file is removed.
-    func replaceFile(folder: String, name: String, _ bytes: [UInt8]) throws(FileSystem.Failure) {
+    func replaceFile(folder: String, name: String, _ pieces: [[UInt8]]) throws(FileSystem.Failure) {
         let final = "\(folder)/\(name)"
         let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
         let temporary = "\(final).tmp.\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)"
         let descriptor = try FileSystem.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do throws(FileSystem.Failure) {
             do throws(FileSystem.Failure) {
-                try FileSystem.write(descriptor, path: temporary, bytes)
+                for piece in pieces { try FileSystem.write(descriptor, path: temporary, piece) }
                 try FileSystem.sync(descriptor, path: temporary)
             } catch {
                 _ = close(descriptor)

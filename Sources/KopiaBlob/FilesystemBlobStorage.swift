@@ -95,7 +95,7 @@ public struct FilesystemBlobStorage: BlobStorage {
                     hint: "choose an empty or new folder for the repository")
             }
             let storage = FilesystemBlobStorage(path: root, layout: layout, lacksShardsFile: false)
-            try storage.replaceFile(folder: root, name: ShardLayout.fileName, layout.encoded)
+            try storage.replaceFile(folder: root, name: ShardLayout.fileName, [layout.encoded])
             return storage
         } catch let failure as FileSystem.Failure {
             throw failure.error(blob: nil, "create the repository folder")
@@ -160,6 +160,11 @@ public struct FilesystemBlobStorage: BlobStorage {
     }
 
     public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+        try await put(id, pieces: [bytes], retention: retention)
+    }
+
+    /// Writes the pieces as they are: nothing is copied.
+    public func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws {
         try Task.checkCancellation()
         guard retention == nil else {
             throw BlobError(
@@ -167,7 +172,7 @@ public struct FilesystemBlobStorage: BlobStorage {
                 "a filesystem repository cannot keep blob '\(id)' from being deleted, which its retention settings ask for",
                 hint: "use a storage with object lock, or switch retention off with kopia")
         }
-        try await onBlockingThread { try putBlocking(id, bytes) }
+        try await onBlockingThread { try putBlocking(id, pieces) }
     }
 
     public func delete(_ id: BlobID) async throws {

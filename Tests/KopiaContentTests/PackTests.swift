@@ -116,7 +116,7 @@ import Testing
             #expect(hexadecimal(iv) == "cb0402f122d42256278bf6750b8a824d")
             return (iv, try encrypt(localIndex, iv, nonce: 0xb0...0xbb))
         }
-        return (bytes, builder.entries)
+        return (Array(bytes.joined()), builder.entries)
     }
 
     @Test func aPackEqualsTheVectorByteForByte() throws {
@@ -156,7 +156,8 @@ import Testing
             } seal: {
                 (Array($0.prefix(16)), $0)
             }
-            let trailer = try PackTrailer(tail: bytes, packLength: Int64(bytes.count))
+            let blob = Array(bytes.joined())
+            let trailer = try PackTrailer(tail: blob, packLength: Int64(blob.count))
             #expect(trailer.localIndexOffset == Int64(length + padding))
         } else {
             #expect(builder.length == length)

@@ -11,8 +11,8 @@ public import KopiaBlob
 /// | local index      | the index of these contents and 32 random bytes, encrypted                        |
 /// | trailer          | `PackTrailer`                                                                     |
 ///
-/// Concurrency and memory: a value that keeps the encrypted contents as they were given, so that adding one copies
-/// nothing; `finish` copies all of them once, into the bytes of the blob.
+/// Concurrency and memory: a value that keeps large encrypted contents as they were given, so that adding one copies
+/// nothing, and gathers small ones in pieces of 1 MiB; the blob is put as these pieces and never as one array.
 ///
 /// Source: kopia `repo/content/content_manager.go`, `preparePackDataContent`, `pack_blob`; `kopia-format` §3.6.
 public struct PackBuilder: Sendable {
@@ -21,8 +21,14 @@ public struct PackBuilder: Sendable {
     static let localIndexTailLength = 32
 
     public let id: BlobID
+    /// A content at least this long is a piece of its own.
+    static let ownPieceLengthMin = 256 << 10
+    static let sharedPieceCapacity = 1 << 20
+
     /// Replica and preamble, then the contents.
     private var pieces: [[UInt8]]
+    /// Where each piece starts.
+    private var pieceOffsets = [0]
     /// Bytes so far: the offset of the next content.
     public private(set) var length: Int
     /// In the order of their offsets.
@@ -45,10 +51,28 @@ public struct PackBuilder: Sendable {
         placed.pack = id
         placed.packOffset = UInt32(truncatingIfNeeded: length)
         placed.packedLength = UInt32(truncatingIfNeeded: encrypted.count)
-        pieces.append(encrypted)
+        add(encrypted)
         entries.append(placed)
         length += encrypted.count
         return placed
+    }
+
+    private mutating func add(_ encrypted: [UInt8]) {
+        let last = pieces.count - 1
+        // The first piece is short; the last one has room only when it was made for that.
+        let isShared = last > 0 && pieces[last].capacity - pieces[last].count >= encrypted.count
+        guard encrypted.count < Self.ownPieceLengthMin else {
+            pieceOffsets.append(length)
+            pieces.append(encrypted)
+            return
+        }
+        if !isShared || pieces[last].count >= Self.sharedPieceCapacity {
+            var piece: [UInt8] = []
+            piece.reserveCapacity(Self.sharedPieceCapacity)
+            pieceOffsets.append(length)
+            pieces.append(piece)
+        }
+        pieces[pieces.count - 1].append(contentsOf: encrypted)
     }
 
     /// The encrypted bytes of a content that was appended; nil for an offset that is none.
@@ -59,10 +83,20 @@ public struct PackBuilder: Sendable {
             let middle = (low + high) / 2
             if entries[middle].packOffset < offset { low = middle + 1 } else { high = middle }
         }
-        return low < entries.count && entries[low].packOffset == offset ? pieces[low + 1] : nil
+        guard low < entries.count, entries[low].packOffset == offset else { return nil }
+        var piece = 0
+        var end = pieces.count
+        while piece + 1 < end {
+            let middle = (piece + end) / 2
+            if pieceOffsets[middle] <= Int(offset) { piece = middle } else { end = middle }
+        }
+        let start = Int(offset) - pieceOffsets[piece]
+        let count = Int(entries[low].packedLength)
+        guard start + count <= pieces[piece].count else { return nil }
+        return start == 0 && count == pieces[piece].count ? pieces[piece] : Array(pieces[piece][start..<start + count])
     }
 
-    /// The bytes of the blob.
+    /// The bytes of the blob, to be put one after another.
     ///
     /// - Parameters:
     ///   - seal: hash of the bytes given, whole, and their encryption with it as IV.
@@ -70,7 +104,7 @@ public struct PackBuilder: Sendable {
     public func finish(
         _ version: PackIndex.Version, randomBytes: (Int) -> [UInt8],
         seal: ([UInt8]) throws -> (iv: [UInt8], encrypted: [UInt8])
-    ) throws -> [UInt8] {
+    ) throws -> [[UInt8]] {
         let padding = Self.paddingUnit - length % Self.paddingUnit
         let paddingBytes = randomBytes(padding)
         let localIndex = try PackIndexBuilder(entries).encode(version) + randomBytes(Self.localIndexTailLength)
@@ -79,12 +113,6 @@ public struct PackBuilder: Sendable {
             localIndexIV: sealed.iv, localIndexOffset: Int64(length + padding),
             localIndexLength: Int64(sealed.encrypted.count)
         ).encoded
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(length + padding + sealed.encrypted.count + trailer.count)
-        for piece in pieces { bytes += piece }
-        bytes += paddingBytes
-        bytes += sealed.encrypted
-        bytes += trailer
-        return bytes
+        return pieces + [paddingBytes + sealed.encrypted + trailer]
     }
 }

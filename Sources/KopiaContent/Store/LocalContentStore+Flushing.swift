@@ -18,7 +18,7 @@ extension LocalContentStore {
             // From here on writes go to new packs of a new session: they belong to the next flush.
             let packs = Array(state.filling.values)
             state.filling = [:]
-            for pack in packs { state.full[pack.id] = .unfinished(pack) }
+            for pack in packs { state.full[pack.id] = FullPack(builder: pack) }
             defer { state.session = nil }
             return (packs.map(\.id), state.session)
         }

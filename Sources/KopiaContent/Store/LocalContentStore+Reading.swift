@@ -187,7 +187,7 @@ extension LocalContentStore {
 
     /// The stored bytes of a content, from the storage or from a pack that is not there yet.
     func fetch(_ entry: IndexEntry) async throws -> [UInt8] {
-        if let pending = state.withLock({ $0.pendingBytes(entry) }) { return pending.bytes }
+        if let pending = state.withLock({ $0.pendingBytes(entry) }) { return pending }
         do {
             let bytes = try await storage.get(entry.pack, range: entry.packRange)
             guard bytes.count == Int(entry.packedLength) else {

@@ -62,7 +62,7 @@ extension LocalContentStore {
                 state.filling[kind] = pack
                 return nil
             }
-            state.full[pack.id] = .unfinished(pack)
+            state.full[pack.id] = FullPack(builder: pack)
             return pack.id
         }
         if let full { startUpload(full) }
@@ -101,14 +101,19 @@ extension LocalContentStore {
         return format
     }
 
-    /// Returns once fewer than `packsInFlightMax` packs wait for the storage.
+    /// Returns once fewer than `packsInFlightMax` packs wait for the storage, and these and the ones being filled hold
+    /// less than `packsInFlightMax` times the size of a pack.
     private func waitForRoom() async throws {
         while true {
             try Task.checkCancellation()
             try await retryFailedPacks()
-            let limit = options.packsInFlightMax
-            if state.withLock({ $0.full.count < limit }) { return }
-            await waitForUpload { $0.full.count >= limit && $0.failed.isEmpty }
+            let packs = options.packsInFlightMax
+            let bytes = packs * (options.packSize ?? format.parameters.maxPackSize)
+            let isFull = { @Sendable (state: StoreState) in
+                state.full.count >= packs || (!state.full.isEmpty && state.packBytesInMemory >= bytes)
+            }
+            if !state.withLock({ isFull($0) }) { return }
+            await waitForUpload { isFull($0) && $0.failed.isEmpty }
         }
     }
 
@@ -167,25 +172,24 @@ extension LocalContentStore {
     /// Puts the session marker if there is none, then the pack.
     @concurrent private func put(_ id: BlobID) async throws {
         let format = try await checkedFormat()
-        guard let bytes = try finish(id, format) else { return }
+        guard let pieces = try finish(id, format) else { return }
         if let session = Self.sessionID(of: id) { try await ensureMarker(session) }
-        try await put(id, bytes, format)
+        try await storage.put(id, pieces: pieces, retention: BlobRetention.covers(id) ? format.retention : nil)
+        let length = pieces.reduce(0) { $0 + $1.count }
+        state.withLock { $0.statistics.bytesUploaded += Int64(length) }
     }
 
     /// The bytes of a full pack. They are kept, so that a retry puts the same bytes under the same name.
-    private func finish(_ id: BlobID, _ format: RepositoryFormat) throws -> [UInt8]? {
+    private func finish(_ id: BlobID, _ format: RepositoryFormat) throws -> [[UInt8]]? {
         guard let pack = state.withLock({ $0.full[id] }) else { return nil }
-        guard case .unfinished(let builder) = pack else {
-            if case .finished(let bytes, _) = pack { return bytes }
-            return nil
-        }
+        if let pieces = pack.pieces { return pieces }
         let version: PackIndex.Version = format.parameters.indexVersion >= 2 ? .v2 : .v1
-        let bytes = try builder.finish(version, randomBytes: environment.randomBytes) { localIndex in
+        let pieces = try pack.builder.finish(version, randomBytes: environment.randomBytes) { localIndex in
             let hash = try crypto.hash(localIndex)
             return (hash, try crypto.encrypt(localIndex, iv: EncryptionIV(hash)))
         }
-        state.withLock { $0.full[id] = .finished(bytes, builder.entries) }
-        return bytes
+        state.withLock { $0.full[id]?.pieces = pieces }
+        return pieces
     }
 
     func put(_ id: BlobID, _ bytes: [UInt8], _ format: RepositoryFormat) async throws {

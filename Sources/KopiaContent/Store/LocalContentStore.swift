@@ -21,9 +21,9 @@ import Synchronization
 /// Memory:
 /// - index: 41 bytes a content (`MergedIndex`), twice that while it is loaded again after a compaction; up to 200,000
 ///   entries that are not published yet, 60 MB for the moment in which their index is written;
-/// - packs: at most `packsInFlightMax` full ones and the two being filled, each as large as `maxPackSize` and one
-///   content, and a copy of each full one while it is put together. `write` suspends while `packsInFlightMax` packs wait
-///   for the storage; calls that were under way before still add their contents;
+/// - packs: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
+///   packs that wait for the storage and packs being filled hold that much, or so many packs wait; calls that were under
+///   way before still add their contents. A storage that cannot put a pack piece by piece joins it, for the time of the put;
 /// - each running `write`: its plaintext, compressed and encrypted form.
 ///
 /// Source: kopia `repo/content/content_manager.go`; `kopia-format` §3, §4, §7.
@@ -34,7 +34,8 @@ public final class LocalContentStore: ContentStore {
         /// Identity in session markers.
         public var username: String
         public var hostname: String
-        /// Full packs that may wait for the storage; 2 … 4 hide its latency, more only cost memory.
+        /// Packs in memory, full ones that wait for the storage and the one being filled; 2 let the storage work while
+        /// the next pack fills, more hide the latency of a slow one.
         public var packsInFlightMax: Int
         /// Opens with the index blobs that can be read and keeps what is wrong with the others in `damagedIndexes`.
         /// For verifying only, and only together with `isReadOnly`: what they named would look absent.
@@ -45,7 +46,7 @@ public final class LocalContentStore: ContentStore {
 
         public init(
             isReadOnly: Bool = false, username: String = "nobody", hostname: String = "nohost",
-            packsInFlightMax: Int = 3, skipsDamagedIndexes: Bool = false, environment: ContentEnvironment = .system
+            packsInFlightMax: Int = 2, skipsDamagedIndexes: Bool = false, environment: ContentEnvironment = .system
         ) {
             self.isReadOnly = isReadOnly
             self.username = username

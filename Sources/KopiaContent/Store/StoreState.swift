@@ -63,12 +63,15 @@ struct StoreState: Sendable {
     }
 
     /// The bytes of a content whose pack is not durable yet.
-    func pendingBytes(_ entry: IndexEntry) -> PendingBytes? {
-        if let pack = full[entry.pack] { return PendingBytes(pack: pack, entry: entry) }
-        for pack in filling.values where pack.id == entry.pack {
-            return pack.encrypted(at: entry.packOffset).map { .encrypted($0) }
-        }
+    func pendingBytes(_ entry: IndexEntry) -> [UInt8]? {
+        if let pack = full[entry.pack] { return pack.builder.encrypted(at: entry.packOffset) }
+        for pack in filling.values where pack.id == entry.pack { return pack.encrypted(at: entry.packOffset) }
         return nil
+    }
+
+    /// Bytes of contents whose packs are not durable yet.
+    var packBytesInMemory: Int {
+        full.values.reduce(0) { $0 + $1.builder.length } + filling.values.reduce(0) { $0 + $1.length }
     }
 
     /// Moves the entries of a pack that is durable now.
@@ -92,40 +95,10 @@ enum PackKind: String, Sendable, Hashable {
 }
 
 /// A pack that takes no more contents.
-enum FullPack: Sendable {
-    case unfinished(PackBuilder)
-    /// The bytes of the blob: a retry puts the very same ones.
-    case finished([UInt8], [IndexEntry])
+struct FullPack: Sendable {
+    let builder: PackBuilder
+    /// The whole blob once it was put together: a retry puts the very same bytes. Shares the builder's memory.
+    var pieces: [[UInt8]]?
 
-    var entries: [IndexEntry] {
-        switch self {
-        case .unfinished(let builder): builder.entries
-        case .finished(_, let entries): entries
-        }
-    }
-}
-
-/// Bytes of a content that is still in memory.
-enum PendingBytes: Sendable {
-    case encrypted([UInt8])
-    case inside([UInt8], Range<Int>)
-
-    init?(pack: FullPack, entry: IndexEntry) {
-        switch pack {
-        case .unfinished(let builder):
-            guard let bytes = builder.encrypted(at: entry.packOffset) else { return nil }
-            self = .encrypted(bytes)
-        case .finished(let bytes, _):
-            let end = Int(entry.packOffset) + Int(entry.packedLength)
-            guard end <= bytes.count else { return nil }
-            self = .inside(bytes, Int(entry.packOffset)..<end)
-        }
-    }
-
-    var bytes: [UInt8] {
-        switch self {
-        case .encrypted(let bytes): bytes
-        case .inside(let bytes, let range): Array(bytes[range])
-        }
-    }
+    var entries: [IndexEntry] { builder.entries }
 }
