@@ -74,7 +74,8 @@ public struct ObjectReader: Sendable {
         return bytes
     }
 
-    /// Calls `body` with the bytes of the object (or of a range of it) in order, chunk by chunk; no chunk is empty.
+    /// Calls `body` with the bytes of the object (or of a range of it) in order, a chunk or several small ones at a time,
+    /// never none.
     ///
     /// Concurrency and memory: while `body` works, up to 4 batches of contents are fetched ahead, each of 8 MiB or one
     /// larger content: about 40 MiB with chunks of any usual size. `body` runs on the caller's side, one call at a time.
@@ -179,7 +180,23 @@ public struct ObjectReader: Sendable {
             chunks[last].removeLast(batch.trimEnd)
             chunks[0].removeFirst(batch.trimStart)
         }
-        return chunks
+        return Self.joinSmall(chunks)
+    }
+
+    /// What the caller does with a block, such as writing it to a pipe, costs far more than copying a few KiB.
+    private static func joinSmall(_ chunks: [[UInt8]]) -> [[UInt8]] {
+        let length = chunks.reduce(0) { $0 + $1.count }
+        guard chunks.count > 1, length / chunks.count < 256 << 10 else { return chunks }
+        var blocks: [[UInt8]] = []
+        for chunk in chunks {
+            if blocks.isEmpty || blocks[blocks.count - 1].count + chunk.count > 1 << 20 {
+                var block: [UInt8] = []
+                block.reserveCapacity(max(chunk.count, min(1 << 20, length)))
+                blocks.append(block)
+            }
+            blocks[blocks.count - 1] += chunk
+        }
+        return blocks
     }
 
     private static func readPiece(

@@ -13,8 +13,8 @@ public struct WrittenObject: Sendable, Hashable {
 ///
 /// Concurrency and memory: a value; several objects may be written at once. One stream holds the chunk being filled and
 /// `chunksInFlight` chunks being hashed, compressed and encrypted: at most `(chunksInFlight + 1) × splitter.lengthMax`
-/// bytes, plus the block that `next` returned, plus 26 bytes for each chunk cut so far. `next` is not called while all
-/// of that is in use. Buffers are reused.
+/// bytes, plus the block that `next` returned, plus 26 bytes for each chunk cut so far. Small chunks travel together,
+/// up to `batchLength` bytes in place of one chunk. `next` is not called while all of that is in use. Buffers are reused.
 ///
 /// Source: kopia `repo/object/object_writer.go`.
 public struct ObjectWriter: Sendable {
@@ -24,6 +24,9 @@ public struct ObjectWriter: Sendable {
     private let compression: UInt32
     private let metadataCompression: UInt32
     fileprivate let chunksInFlight: Int
+
+    /// Bytes of small chunks that one task stores: less, and tasks would cost more than their work.
+    static let batchLength = 512 << 10
 
     /// - Parameters:
     ///   - splitter: nil takes the repository's.
@@ -76,7 +79,7 @@ public struct ObjectWriter: Sendable {
         from next: () async throws -> [UInt8]?, checkpointInterval: Duration? = nil,
         checkpoint: (WrittenObject) async throws -> Void = { _ in }
     ) async throws -> WrittenObject {
-        try await withThrowingTaskGroup(of: StoredChunk.self) { group in
+        try await withThrowingTaskGroup(of: StoredBatch.self) { group in
             var line = ChunkLine(writer: self)
             var cutter = ChunkCutter(splitter: splitter)
             var lastCheckpoint = ContinuousClock.now
@@ -115,9 +118,16 @@ public struct ObjectWriter: Sendable {
         return WrittenObject(id: written.id.asTable, length: table.length, chunkCount: table.count)
     }
 
-    /// Hashes, compresses and stores one chunk, away from the caller.
+    /// Hashes, compresses and stores chunks, away from the caller.
     @concurrent
-    fileprivate func store(_ chunk: [UInt8]) async throws -> ObjectID {
+    fileprivate func store(_ batch: [[UInt8]], number: Int) async throws -> StoredBatch {
+        var objects: [ObjectID] = []
+        objects.reserveCapacity(batch.count)
+        for chunk in batch { objects.append(try await store(chunk)) }
+        return StoredBatch(number: number, objects: objects, lengths: batch.map(\.count), buffer: batch.last ?? [])
+    }
+
+    private func store(_ chunk: [UInt8]) async throws -> ObjectID {
         guard !contents.supportsContentCompression else {
             return ObjectID(content: try await contents.write(chunk, prefix: prefix, compression: compression))
         }
@@ -130,9 +140,10 @@ public struct ObjectWriter: Sendable {
     }
 }
 
-private struct StoredChunk: Sendable {
+private struct StoredBatch: Sendable {
     let number: Int
-    let object: ObjectID
+    let objects: [ObjectID]
+    let lengths: [Int]
     /// Handed back for the next chunk.
     let buffer: [UInt8]
 }
@@ -142,9 +153,14 @@ private struct ChunkLine {
     private let writer: ObjectWriter
     private(set) var table = PieceTable()
     private(set) var chunkCount = 0
+    /// Small chunks that wait for more.
+    private var gathered: [[UInt8]] = []
+    private var gatheredLength = 0
+    private var startedBatches = 0
+    private var enteredBatches = 0
     private var inFlight = 0
-    private var ahead: [Int: StoredChunk] = [:]
-    private var buffers: [[UInt8]] = []
+    private var ahead: [Int: StoredBatch] = [:]
+    private var spare: [UInt8]?
     private let limit: Int
 
     init(writer: ObjectWriter) {
@@ -152,31 +168,45 @@ private struct ChunkLine {
         limit = writer.chunksInFlight
     }
 
-    mutating func store(_ chunk: [UInt8], in group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
-        while inFlight >= limit { try await receive(&group) }
-        let number = chunkCount
-        group.addTask { [writer] in
-            StoredChunk(number: number, object: try await writer.store(chunk), buffer: chunk)
-        }
+    mutating func store(_ chunk: [UInt8], in group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
         chunkCount += 1
-        inFlight += 1
+        gathered.append(chunk)
+        gatheredLength += chunk.count
+        if gatheredLength >= ObjectWriter.batchLength { try await send(&group) }
     }
 
-    mutating func drain(_ group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
+    private mutating func send(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
+        while inFlight >= limit { try await receive(&group) }
+        let (number, batch) = (startedBatches, gathered)
+        group.addTask { [writer] in try await writer.store(batch, number: number) }
+        startedBatches += 1
+        inFlight += 1
+        gathered = []
+        gatheredLength = 0
+    }
+
+    mutating func drain(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
+        if !gathered.isEmpty { try await send(&group) }
         while inFlight > 0 { try await receive(&group) }
     }
 
-    mutating func takeBuffer() -> [UInt8]? { buffers.popLast() }
+    mutating func takeBuffer() -> [UInt8]? {
+        defer { spare = nil }
+        return spare
+    }
 
-    private mutating func receive(_ group: inout ThrowingTaskGroup<StoredChunk, any Error>) async throws {
+    private mutating func receive(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
         guard let stored = try await group.next() else { return }
         inFlight -= 1
         ahead[stored.number] = stored
-        while let next = ahead.removeValue(forKey: table.count) {
-            if let problem = table.append(next.object, length: Int64(next.buffer.count)) {
-                throw ObjectError(.malformed, object: next.object, "the store returned an unusable ID: \(problem)")
+        while let next = ahead.removeValue(forKey: enteredBatches) {
+            enteredBatches += 1
+            for (object, length) in zip(next.objects, next.lengths) {
+                if let problem = table.append(object, length: Int64(length)) {
+                    throw ObjectError(.malformed, object: object, "the store returned an unusable ID: \(problem)")
+                }
             }
-            if buffers.isEmpty { buffers.append(next.buffer) }
+            spare = spare ?? next.buffer
         }
     }
 }

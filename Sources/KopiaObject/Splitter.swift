@@ -63,6 +63,26 @@ public struct Splitter: Sendable, Hashable, CustomStringConvertible {
         return Splitter(rule: .buzhash, averageLength: power)
     }
 
+    /// Chunks for a stream of which only a little changes from one time to the next, as a daily dump: 16 KiB on average
+    /// up to 16 GiB, then as large as needed to stay at about a million chunks.
+    ///
+    /// - Parameter length: of the stream, in bytes, as far as it can be known before.
+    public static func forStream(length: Int64) -> Splitter {
+        var average = streamAverageMin
+        while average < averageLengthMax, length / Int64(average) > streamChunksMax { average *= 2 }
+        return dynamic(averageLength: average)
+    }
+
+    private static let streamAverageMin = 16 << 10
+    private static let streamChunksMax: Int64 = 1 << 20
+
+    /// A splitter by its name, or by the average size of its chunks (`16K`, `1M`).
+    public init?(nameOrSize: String) {
+        self.init(
+            name: nameOrSize.contains("-") || nameOrSize == "FIXED" || nameOrSize == "DYNAMIC"
+                ? nameOrSize : "DYNAMIC-\(nameOrSize)-BUZHASH")
+    }
+
     /// kopia's default for new repositories.
     public static let standard = Splitter(rule: .buzhash, averageLength: 4 << 20)
 

@@ -108,16 +108,18 @@ struct ObjectWriterTests {
 }
 
 struct ObjectWriterBoundTests {
-    /// A store that stalls must stop the producer after the chunks in flight, the one being filled and one block.
-    @Test func aStallingStoreStopsTheProducer() async throws {
+    /// A store that stalls must stop the producer after the chunks in flight, the one being filled and one block; small
+    /// chunks count by the half MiB.
+    @Test(arguments: [(4 << 10, 512 << 10 + 8 << 10), (1 << 20, 2 << 20)])
+    func aStallingStoreStopsTheProducer(average: Int, eachMax: Int) async throws {
         let gate = Gate()
         let store = MemoryContentStore(beforeWrite: { _ in await gate.pass() })
         let produced = Mutex(0)
-        let block = SeededBytes.rnd(6, 1_000)
+        let block = SeededBytes.rnd(6, 10_000)
         let task = Task {
-            try await writer(store, inFlight: 3).write {
+            try await writer(store, average: average, inFlight: 3).write {
                 produced.withLock { $0 += 1 }
-                return produced.withLock { $0 } <= 500 ? block : nil
+                return produced.withLock { $0 } <= 2_000 ? block : nil
             }
         }
         var last = -1
@@ -125,11 +127,10 @@ struct ObjectWriterBoundTests {
             last = produced.withLock { $0 }
             try await Task.sleep(for: .milliseconds(30))
         }
-        // 4 chunks of at most 8 KiB and one block.
-        #expect(last <= 4 * 8_192 / 1_000 + 2)
+        #expect(last <= 4 * eachMax / 10_000 + 2)
         #expect(store.writesInProgressMax == 3)
         await gate.open()
-        #expect(try await task.value.length == 500_000)
+        #expect(try await task.value.length == 20_000_000)
         #expect(store.writesInProgressMax == 3)
     }
 

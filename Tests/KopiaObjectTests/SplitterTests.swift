@@ -123,6 +123,21 @@ struct SplitterSearchTests {
         #expect(pieces == whole)
     }
 
+    @Test(arguments: [
+        (0, "DYNAMIC-16K-BUZHASH"), (1 << 34, "DYNAMIC-16K-BUZHASH"), (17 << 30, "DYNAMIC-32K-BUZHASH"),
+        (33 << 30, "DYNAMIC-64K-BUZHASH"), (1 << 37, "DYNAMIC-128K-BUZHASH"), (Int64.max, "DYNAMIC-8M-BUZHASH"),
+    ])
+    func chunksOfAStreamGrowWithIt(length: Int64, name: String) {
+        #expect(Splitter.forStream(length: length).name == name)
+    }
+
+    @Test(arguments: [
+        ("16K", "DYNAMIC-16K-BUZHASH"), ("FIXED-1M", "FIXED-1M"), ("DYNAMIC", "DYNAMIC"), ("16", nil), ("", nil),
+    ])
+    func aSizeNamesASplitter(text: String, name: String?) {
+        #expect(Splitter(nameOrSize: text)?.name == name)
+    }
+
     @Test func goingOnWhereAnEarlierCallStoppedFindsTheSameCut() throws {
         let splitter = Splitter.dynamic(averageLength: 4 << 10)
         let input = SeededBytes.rnd(78, 9_000)
