@@ -13,9 +13,12 @@ public final class DescriptorStream: Sendable {
     private let name: String
 
     /// Largest chunk of `read()`, in bytes.
-    public static let chunkSize = 256 << 10
+    public static let chunkSize = 1 << 20
+    /// `F_SETPIPE_SZ`, which the C library module does not show.
+    private static let setPipeSize: Int32 = 1031
     /// What a pipe takes without blocking once it says that it is writable.
-    private static let writeSize = 4096
+    private static let pipeWriteSize = 4096
+    private static let fileWriteSize = 1 << 20
 
     /// - Parameter name: for messages: `standard input`.
     /// - Throws: `DescriptorError` when the system has no descriptors left.
@@ -23,6 +26,8 @@ public final class DescriptorStream: Sendable {
         self.descriptor = descriptor
         self.name = name
         owned = nil
+        // Fewer and larger steps; not everybody may have so large a pipe, and a file is none.
+        _ = fcntl(descriptor, Self.setPipeSize, Int32(Self.chunkSize))
         (wakeRead, wakeWrite) = try Self.wakePipe(name)
     }
 
@@ -67,7 +72,7 @@ public final class DescriptorStream: Sendable {
         }
     }
 
-    /// The next bytes, nil at the end.
+    /// The next bytes, as many as are there; nil at the end.
     ///
     /// - Throws: `DescriptorError`; `CancellationError`.
     public func read() async throws -> [UInt8]? {
@@ -76,9 +81,14 @@ public final class DescriptorStream: Sendable {
             while true {
                 guard waits(for: POLLIN) else { return nil }
                 let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, count in
-                    let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-                    failure = got < 0 ? errno : 0
-                    count = max(0, got)
+                    failure = 0
+                    repeat {
+                        let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+                        if got < 0, count == 0 { failure = errno }
+                        // An error or the end shows again with the next read.
+                        guard got > 0 else { return }
+                        count += got
+                    } while count < buffer.count && isReadable
                 }
                 if failure == 0 { return chunk.isEmpty ? nil : chunk }
                 if failure != EINTR, failure != EAGAIN {
@@ -93,11 +103,14 @@ public final class DescriptorStream: Sendable {
     /// - Throws: `DescriptorError`; `CancellationError`.
     public func write(_ bytes: [UInt8]) async throws {
         _ = try await cancellable { [self] in
+            let (target, step) = writingEnd()
+            defer { withExtendedLifetime(target) {} }
             try bytes.withUnsafeBytes { buffer in
                 var offset = 0
                 while offset < buffer.count, let start = buffer.baseAddress {
                     guard waits(for: POLLOUT) else { return }
-                    let count = Glibc.write(descriptor, start + offset, min(Self.writeSize, buffer.count - offset))
+                    let count = Glibc.write(
+                        target?.number ?? descriptor, start + offset, min(step, buffer.count - offset))
                     if count >= 0 {
                         offset += count
                     } else if errno != EINTR, errno != EAGAIN {
@@ -129,6 +142,28 @@ public final class DescriptorStream: Sendable {
         }
         try Task.checkCancellation()
         return value
+    }
+
+    /// Where to write and how much at a time, so that no write blocks. Whether a pipe blocks is a property that all its
+    /// users share, ours must not change it; opened once more under `/proc` it has its own.
+    private func writingEnd() -> (Descriptor?, Int) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return (nil, Self.pipeWriteSize) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return (nil, Self.fileWriteSize)
+        // /dev/null; a terminal may stop.
+        case S_IFCHR where isatty(descriptor) == 0: return (nil, Self.fileWriteSize)
+        case S_IFIFO where fcntl(descriptor, F_GETFL) & O_ACCMODE == O_WRONLY:
+            let number = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            return number < 0 ? (nil, Self.pipeWriteSize) : (Descriptor(number), Self.fileWriteSize)
+        default: return (nil, Self.pipeWriteSize)
+        }
+    }
+
+    /// Whether a read returns at once.
+    private var isReadable: Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, 0) > 0 && polled.revents & Int16(POLLIN) != 0
     }
 
     /// False when the task was cancelled meanwhile.
