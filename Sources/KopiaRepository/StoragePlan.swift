@@ -52,6 +52,18 @@ struct StoragePlan: Sendable {
 }
 
 extension Repository {
+    /// Nil takes the repository's.
+    private func splitter(
+        for source: SnapshotSource, options: SnapshotOptions, policy: EffectivePolicy
+    ) async throws -> Splitter? {
+        if let splitter = options.splitter { return splitter }
+        if let setting = policy.splitter { return try StoragePlan.splitter(named: setting.value) }
+        guard let expected = options.expectedLength else { return nil }
+        // The last dump tells more than a size on disk, with its indexes and dead rows.
+        let last = try await snapshotStore.latest(of: source)?.statistics.totalSize ?? 0
+        return .forStream(length: last > 0 ? last : expected)
+    }
+
     func storagePlan(
         for source: SnapshotSource, options: SnapshotOptions, checkpoints: Checkpoints
     ) async throws -> StoragePlan {
@@ -62,11 +74,8 @@ extension Repository {
                 try StoragePlan.headerID(name)
             },
             metadataCompression: try StoragePlan.headerID(policy.metadataCompressor.value),
-            splitter: try options.splitter
-                ?? policy.splitter.map { setting throws(RepositoryError) in
-                    try StoragePlan.splitter(named: setting.value)
-                },
-            chunksInFlight: parallelism + 1,
+            splitter: try await splitter(for: source, options: options, policy: policy),
+            chunksInFlight: parallelism,
             checkpointInterval: options.checkpointInterval,
             checkpoint: { writer, path, part in
                 try await checkpoints.publish(writer: writer, path: path, part: part)

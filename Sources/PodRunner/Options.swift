@@ -102,6 +102,15 @@ struct ConnectionOptions: ParsableArguments, Sendable {
     }
 }
 
+extension Splitter {
+    /// - Parameter text: of the flag `--splitter`; nil when it was not given.
+    static func validate(_ text: String?) throws {
+        guard let text, Splitter(nameOrSize: text) == nil else { return }
+        throw ValidationError(
+            "--splitter is \"\(text)\", neither a splitter such as DYNAMIC-4M-BUZHASH nor a power of two from 4K to 8M")
+    }
+}
+
 /// Which snapshot, as the artifact has it.
 struct SnapshotArgument: ParsableArguments, Sendable {
     @Option(

@@ -1,6 +1,7 @@
 import GoFormats
 import KopiaContent
 import KopiaManifest
+import KopiaObject
 import KopiaSnapshot
 import Synchronization
 import TestSupport
@@ -84,6 +85,26 @@ struct SnapshotWritingTests {
         #expect(try await repository.openFile(entries[3].entry).readAll(limit: 10) == Array("../a".utf8))
         #expect(written.snapshot.root.summary?.directories == 4)
         #expect(try await repository.entries(of: written.snapshot.root).map(\.path) == ["b", "empty", "a"])
+    }
+
+    /// A day on which the size on disk says "large" and the last dump says "small", and the other way round.
+    @Test(arguments: [(nil, 1 << 20, 16), (nil, 1 << 40, 1), (200_000, 1 << 40, 16)] as [(Int?, Int64, Int)])
+    func chunksAreAsSmallAsTheLastDumpAllows(last: Int?, expected: Int64, countMin: Int) async throws {
+        let repository = repository(MemoryContentStore())
+        if let last {
+            try await repository.writeSnapshot(of: source) { writer in
+                try await writer.addFile("dump.sql", bytes: SeededBytes.rnd(8, last))
+            }
+        }
+        var options = SnapshotOptions()
+        options.expectedLength = expected
+        let written = try await repository.writeSnapshot(of: source, options: options) { writer in
+            try await writer.addFile("dump.sql", bytes: SeededBytes.rnd(9, 500_000))
+        }
+        let entry = try await repository.entry(at: "dump.sql", in: written.snapshot)
+        let reader = try await ObjectReader.open(entry.object, in: repository.contents)
+        let count = Array(reader.contentIDs).count
+        #expect(countMin == 1 ? count == 1 : count >= countMin)
     }
 
     @Test func theSecondTimeNothingIsStoredTwice() async throws {

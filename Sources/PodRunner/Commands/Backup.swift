@@ -44,6 +44,12 @@ struct Backup: PodRunnerAction {
             valueName: "name"))
     var compression: String = "zstd-fastest"
 
+    @Option(
+        help: ArgumentHelp(
+            "How to cut the dump into chunks (default: the policies' way, else small chunks, by the size of the last dump).",
+            discussion: "kopia's name of a splitter, or the average size of a chunk: 16K, 1M.", valueName: "name"))
+    var splitter: String?
+
     @Option(help: ArgumentHelp("How long to wait for table locks before giving up.", valueName: "seconds"))
     var lockWait: Int = 120
 
@@ -52,6 +58,7 @@ struct Backup: PodRunnerAction {
 
     mutating func validate() throws {
         guard (1...86_400).contains(lockWait) else { throw ValidationError("--lock-wait must be from 1 to 86400") }
+        try Splitter.validate(splitter)
         guard (0...3600).contains(heartbeat) else { throw ValidationError("--heartbeat must be from 0 to 3600") }
     }
 
@@ -67,6 +74,7 @@ struct Backup: PodRunnerAction {
         options.tags = try parsedTags()
         options.pins = pin
         options.compression = compression == "policy" ? nil : compression
+        options.splitter = splitter.flatMap { Splitter(nameOrSize: $0) }
         let (settings, database) = try connection.resolve(context)
         let access = try await repository.resolve(context)
         let start = context.clock()
@@ -82,6 +90,7 @@ struct Backup: PodRunnerAction {
                 session: session, dump: dump, place: place, access: access, context: context, heartbeat: heartbeat,
                 runID: RunID.make(), startTime: start)
             var options = options
+            options.expectedLength = session.source.sizeBytes
             options.description = description ?? "PostgreSQL database \(database)"
             options.tags["run"] = run.runID
             options.tags["database"] = options.tags["database"] ?? database

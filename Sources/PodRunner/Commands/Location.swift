@@ -35,7 +35,20 @@ extension Location {
             help: ArgumentHelp("Key of the output line.", valueName: "key"))
         var outputName: String = "kandoOutput"
 
+        @Option(
+            help: ArgumentHelp(
+                "kopia's name of a compression, or none (default: what the policies say).", valueName: "name"))
+        var compression: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "kopia's name of a splitter, or the average size of a chunk: 16K, 1M (default: the policies', else the repository's).",
+                valueName: "name"))
+        var splitter: String?
+
         @Argument(help: "A file or folder, or - for standard input.") var source: String
+
+        mutating func validate() throws { try Splitter.validate(splitter) }
 
         func run(_ context: RunContext) async throws {
             // A key that cannot be printed is found before anything is stored.
@@ -49,7 +62,7 @@ extension Location {
                 let folder = access.identity.source(path: path.folder)
                 try await context.print("Snapshotting \(folder) ...")
                 written = try await access.open(.readWrite) { repository in
-                    try await repository.writeSnapshot(of: folder, options: Self.options) { writer in
+                    try await repository.writeSnapshot(of: folder, options: options) { writer in
                         try await writer.addFile(path.file) { try await input.read() }
                     }
                 }
@@ -58,7 +71,7 @@ extension Location {
                 let folder = access.identity.source(path: tree.sourcePath)
                 try await context.print("Snapshotting \(folder) ...")
                 written = try await access.open(.readWrite) { repository in
-                    var options = Self.options
+                    var options = options
                     tree.apply(to: &options)
                     return try await repository.writeSnapshot(of: folder, options: options) { writer in
                         try await tree.store(in: writer)
@@ -74,9 +87,11 @@ extension Location {
         }
 
         /// kando's description; retention is never applied.
-        static var options: SnapshotOptions {
+        private var options: SnapshotOptions {
             var options = SnapshotOptions()
             options.description = "Kanister Database Backup"
+            options.compression = compression
+            options.splitter = splitter.flatMap { Splitter(nameOrSize: $0) }
             return options
         }
 
