@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo test test-unit test-integration test-crash test-compat fmt lint check clean
+.PHONY: help packages tools build release demo bench test test-unit test-integration test-crash test-compat fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -24,6 +24,10 @@ build: packages ## Build everything, debug
 
 release: packages ## Build both executables, optimised, in .build/release
 	swift build $(RELEASE_FLAGS)
+
+bench: release ## Measure whole backups and restores; kopia beside them when KOPIA_EXE names one
+	swift build -c release --package-path Benchmarks --product DumpText
+	@python3 Benchmarks/end_to_end.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 
 demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
 	@examples/flexible-server/demo.sh .build/release

@@ -9,6 +9,8 @@ let package = Package(
         /// MB/s of each stage of the data plane on one thread: hash, compress, encrypt, error correction.
         .executableTarget(
             name: "StageBenchmark", dependencies: [.product(name: "KopiaFormat", package: "karaffe")],
-            swiftSettings: [.swiftLanguageMode(.v6)])
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        /// Makes the dumps of the end-to-end runs.
+        .executableTarget(name: "DumpText", swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )
