@@ -142,7 +142,8 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
         .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
-        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"]),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(name: "ProcessIOTests", dependencies: ["ProcessIO", "BlockingIO"]),
         .testTarget(
             name: "BlueprintsTests", dependencies: ["Blueprints", "Diagnostics", "GoFormats"], exclude: ["Fixtures"]),

@@ -21,7 +21,8 @@ public struct HTTPClientConfiguration: Sendable {
         /// HTTP/2 over TLS where the server offers it, else HTTP/1.1.
         case negotiated
         case http1
-        /// HTTP/2 from the first byte, with or without TLS; what gRPC servers speak.
+        /// HTTP/2; what gRPC servers speak. With TLS it is negotiated, and the head of a response says what came out;
+        /// without TLS it starts with the first byte, on a connection of its own for each request.
         case http2
     }
 

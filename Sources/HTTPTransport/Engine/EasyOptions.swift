@@ -17,11 +17,6 @@ struct EasyOptions {
         long(CURLOPT_UPLOAD_BUFFERSIZE, 2 << 20)
         long(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         string(CURLOPT_USERAGENT, configuration.userAgent)
-        switch configuration.versions {
-        case .negotiated: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
-        case .http1: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        case .http2: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
-        }
         if configuration.proxy == .none {
             string(CURLOPT_PROXY, "")
             string(CURLOPT_NOPROXY, "*")
@@ -44,7 +39,17 @@ struct EasyOptions {
         }
     }
 
-    mutating func request(_ request: HTTPRequest) {
+    mutating func request(_ request: HTTPRequest, _ versions: HTTPClientConfiguration.Versions) {
+        switch versions {
+        case .negotiated: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        case .http2 where request.url.scheme == .https: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        case .http2:
+            long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+            // libcurl 7.88 fails the second request on such a connection ("Error in the HTTP2 framing layer").
+            long(CURLOPT_FRESH_CONNECT, 1)
+            long(CURLOPT_FORBID_REUSE, 1)
+        case .http1: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        }
         string(CURLOPT_URL, request.url.wireText)
         long(CURLOPT_PATH_AS_IS, 1)
         if let timeout = request.timeout { long(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }

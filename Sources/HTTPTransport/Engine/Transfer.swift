@@ -12,6 +12,9 @@ final class Transfer {
     private var chunkOffset = 0
     private var heldDirections: Int32 = 0
     private var watch: LowSpeedWatch?
+    /// When to nudge next, and how long to wait then; nil while there is no reason to.
+    private var nudging: (due: ContinuousClock.Instant, delay: Duration)?
+    private var hasProvidedSinceHold = false
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
@@ -26,7 +29,7 @@ final class Transfer {
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         var options = EasyOptions(handle)
         options.connection(configuration, pin: pin)
-        options.request(exchange.request)
+        options.request(exchange.request, configuration.versions)
         headerList = try Self.headerList(exchange.request)
         options.list(CURLOPT_HTTPHEADER, headerList)
         options.pointer(CURLOPT_ERRORBUFFER, errorText)
@@ -103,10 +106,14 @@ final class Transfer {
         if chunkOffset == chunk.count, case .stream = exchange.request.body {
             switch exchange.update({ $0.nextToSend() }) {
             case .bytes(let bytes): (chunk, chunkOffset) = (bytes, 0)
-            case .end: return 0
+            case .end:
+                startNudging()
+                return 0
             case .abort: return Int(CURL_READFUNC_ABORT)
             case .hold:
                 heldDirections |= CURLPAUSE_SEND
+                if hasProvidedSinceHold { startNudging() }
+                hasProvidedSinceHold = false
                 return Int(CURL_READFUNC_PAUSE)
             }
         }
@@ -116,6 +123,7 @@ final class Transfer {
             buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[chunkOffset..<chunkOffset + count]))
         }
         chunkOffset += count
+        hasProvidedSinceHold = true
         return count
     }
 
@@ -167,8 +175,38 @@ final class Transfer {
     @discardableResult func release() -> Bool {
         let (send, receive) = exchange.update { ($0.takeSendRelease(), $0.takeReceiveRelease()) }
         guard send || receive else { return false }
-        if send { heldDirections &= ~CURLPAUSE_SEND }
+        if send {
+            heldDirections &= ~CURLPAUSE_SEND
+            nudging = nil
+        }
         if receive { heldDirections &= ~CURLPAUSE_RECV }
+        curl_easy_pause(handle, heldDirections)
+        return true
+    }
+
+    private func startNudging() { nudging = (due: .now, delay: .milliseconds(1)) }
+
+    /// When `nudge` wants to be called.
+    var nextNudge: ContinuousClock.Instant? { nudging?.due }
+
+    /// Makes libcurl look at a stream once more, whether or not its socket has anything to say. Two things go wrong in
+    /// libcurl 7.88 over HTTP/2 without it, each for ever:
+    /// - The last frames of a message that the socket would not take stay in nghttp2 when there is nothing more to send:
+    ///   only receiving, or more to send, flushes them. The server waits for the rest of the message, we for the answer.
+    /// - When the server ends its side first and ours ends later, libcurl closes the stream while sending, and would see it
+    ///   with the next frame, which never comes.
+    ///
+    /// Ending a pause is the one way to make it look. Begins when the connection runs out of data, backs off to once a
+    /// second. True when it did something.
+    func nudge(now: ContinuousClock.Instant) -> Bool {
+        guard let (due, delay) = nudging, now >= due else { return false }
+        nudging = (due: now + delay, delay: min(delay * 2, .seconds(1)))
+        if heldDirections & CURLPAUSE_SEND == 0 {
+            curl_easy_pause(handle, heldDirections | CURLPAUSE_SEND)
+        } else {
+            // Asks for data again, and is held again.
+            heldDirections &= ~CURLPAUSE_SEND
+        }
         curl_easy_pause(handle, heldDirections)
         return true
     }

@@ -78,8 +78,8 @@ final class TransferLoop: Sendable {
                 }
             }
             if isClosed { break }
-            let hasMore = transfers.advance()
-            curl_multi_poll(multi, nil, 0, hasMore ? 0 : transfers.isIdle ? 60_000 : 1000, nil)
+            let pause = transfers.advance()
+            curl_multi_poll(multi, nil, 0, pause, nil)
         }
         shared.withLock { $0.multiAddress = nil }
         transfers.abortAll()
@@ -127,8 +127,6 @@ private final class Transfers {
 
     deinit { pin?.deallocate() }
 
-    var isIdle: Bool { active.isEmpty && waiting.isEmpty }
-
     func enqueue(_ exchange: Exchange) { waiting.append(exchange) }
 
     func attend(_ exchange: Exchange) {
@@ -141,8 +139,8 @@ private final class Transfers {
         }
     }
 
-    /// True when there is more to do at once.
-    func advance() -> Bool {
+    /// Gives the milliseconds after which it wants to be called again even if nothing happens.
+    func advance() -> Int32 {
         startWaiting()
         var running: Int32 = 0
         curl_multi_perform(multi, &running)
@@ -151,8 +149,14 @@ private final class Transfers {
         for transfer in active.values where transfer.isTooSlow(now: now) { end(transfer, CURLE_OPERATION_TIMEDOUT) }
         // An answer that came before the end of the request ends the sending side, which may be held.
         var hasMore = false
-        for transfer in active.values where transfer.release() { hasMore = true }
-        return startWaiting() || hasMore
+        for transfer in active.values {
+            if transfer.release() { hasMore = true }
+            if transfer.nudge(now: now) { hasMore = true }
+        }
+        if startWaiting() || hasMore { return 0 }
+        guard !active.isEmpty else { return 60_000 }
+        let wait = active.values.compactMap(\.nextNudge).min().map { now.duration(to: $0).milliseconds } ?? 1000
+        return Int32(min(wait, 1000))
     }
 
     @discardableResult private func startWaiting() -> Bool {
