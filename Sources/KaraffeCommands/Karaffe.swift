@@ -15,7 +15,7 @@ public struct Karaffe: AsyncParsableCommand {
         subcommands: [
             ValidateCommand.self, ExplainCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self,
             InputsCommand.self,
-            RunsCommand.self,
+            RunsCommand.self, TestCommand.self,
         ])
 
     public init() {}
