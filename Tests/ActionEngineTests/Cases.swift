@@ -26,14 +26,23 @@ enum Cases {
 
     /// - Parameter target: whose fixtures to look into.
     static func document(_ name: String, of target: String = "ActionEngineTests") -> JSONValue {
+        (try? JSONParser.parse(bytes("Fixtures/\(name)", of: target))) ?? .null
+    }
+
+    /// A source file of this target.
+    static func text(of name: String) -> String {
+        String(decoding: bytes(name, of: "ActionEngineTests"), as: UTF8.self)
+    }
+
+    private static func bytes(_ name: String, of target: String) -> [UInt8] {
         let tests = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
         let folder = tests.joined(separator: "/") + "/\(target)"
-        guard let file = fopen("\(folder)/Fixtures/\(name)", "r") else { return .null }
+        guard let file = fopen("\(folder)/\(name)", "r") else { return [] }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
-        return (try? JSONParser.parse(bytes)) ?? .null
+        return bytes
     }
 }
 

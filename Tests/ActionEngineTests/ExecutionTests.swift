@@ -107,6 +107,7 @@ import Testing
     }
 
     @Test func anActionWithoutPhasesIsComplete() async throws {
+        // ex-16: an ActionSet without actions, as near as one action comes to it.
         let result = await (try Scenario(BlueprintText.backup([]))).run()
         #expect(result.record.state == .complete)
     }
