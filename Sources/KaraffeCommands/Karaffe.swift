@@ -9,13 +9,15 @@ public struct Karaffe: AsyncParsableCommand {
         commandName: "karaffe",
         abstract: "Read Kanister blueprints, show what they would do, and run them without a cluster.",
         discussion: """
-            Exit codes: 0 done, 1 a phase's command failed or validate found errors, 2 usage, 3 wrong input, 4 database, 5 repository or storage, \
-            6 verification, 130 and 143 interrupted.
+            Exit codes: 0 done, 1 a phase's command failed or validate found errors, 2 usage, 3 wrong input, 4 database, \
+            5 repository or storage, 6 verification, 130 and 143 interrupted.
+
+            Completions for a shell: karaffe --generate-completion-script bash (or zsh, fish); for bash put the output into \
+            ~/.local/share/bash-completion/completions/karaffe.
             """,
         subcommands: [
             ValidateCommand.self, ExplainCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self,
-            InputsCommand.self,
-            RunsCommand.self, TestCommand.self,
+            InputsCommand.self, RunsCommand.self, TestCommand.self, SchemaCommand.self,
         ])
 
     public init() {}

@@ -11,6 +11,9 @@ struct RenderCommand: AsyncParsableCommand {
         discussion: """
             Nothing runs. A value that is only known at run time shows as a placeholder, for example \
             <phase backupData: kopiaOutput>. Secrets are masked.
+
+            With --diff OTHER another blueprint is rendered with the same inputs, and what changes from OTHER to this one is \
+            shown as a unified diff of the YAML form: exit code 0 without differences, 1 with.
             """)
 
     enum Form: String, ExpressibleByArgument, CaseIterable {
@@ -30,8 +33,44 @@ struct RenderCommand: AsyncParsableCommand {
             "Output a phase is taken to have: PHASE.KEY=VALUE. May be repeated.", valueName: "phase.key=value"))
     var outputs: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Show the differences to another blueprint, rendered with the same inputs.", valueName: "other"))
+    var diff: String?
+
     func run() async throws {
-        var input = try ActionInput.read(self.input, knownOutputs: outputs)
+        if let diff { return try await compare(with: diff) }
+        let (document, output) = try await render(self.input)
+        switch form {
+        case .text: output.data(document.text)
+        case .yaml: output.data(YAMLWriter.text(document.json))
+        case .json:
+            output.data(
+                GoJSON.text(
+                    document.json, style: .init(escapesHTML: false, indent: "  ", endsWithNewline: true)))
+        case .script: output.data(document.script)
+        case .pod: output.data(document.podManifests)
+        }
+    }
+
+    private func compare(with other: String) async throws {
+        var options = input
+        options.blueprint = other
+        // Without a time both would say when they were rendered.
+        if options.time == nil { options.time = Timestamp.now().description }
+        var own = input
+        own.time = options.time
+        let (old, _) = try await render(options)
+        let (new, output) = try await render(own)
+        let diff = TextDiff.unified(
+            YAMLWriter.text(old.json), YAMLWriter.text(new.json), from: other, to: input.blueprint)
+        guard let diff else { return }
+        output.data(diff)
+        throw Exit(.failed)
+    }
+
+    private func render(_ options: InputOptions) async throws -> (RenderedDocument, Output) {
+        var input = try ActionInput.read(options, knownOutputs: outputs)
         let output = input.output(reveals: self.input.reveal)
         let executor = DryRunExecutor()
         let runner = ActionRunner(
@@ -44,16 +83,6 @@ struct RenderCommand: AsyncParsableCommand {
             output.say("error: phase '\(failure.phase)' (\(failure.function)): \(failure.failure)")
         }
         guard !input.hasErrors, result.failures.isEmpty else { throw Exit(.input) }
-        let document = RenderedDocument(input: input, result: result, pods: executor.pods, output: output)
-        switch form {
-        case .text: output.data(document.text)
-        case .yaml: output.data(YAMLWriter.text(document.json))
-        case .json:
-            output.data(
-                GoJSON.text(
-                    document.json, style: .init(escapesHTML: false, indent: "  ", endsWithNewline: true)))
-        case .script: output.data(document.script)
-        case .pod: output.data(document.podManifests)
-        }
+        return (RenderedDocument(input: input, result: result, pods: executor.pods, output: output), output)
     }
 }

@@ -129,18 +129,34 @@ struct RenderedDocument {
             "set -e",
         ]
         for pod in pods {
-            lines += ["", "# phase \(pod.phase): image \(pod.image), namespace \(pod.namespace)", "("]
-            for entry in pod.mainContainer["env"]?.arrayValue ?? [] {
-                guard let name = entry["name"]?.stringValue else { continue }
-                if let value = entry["value"]?.stringValue {
-                    lines.append("export \(name)=\(Self.quoted(value))")
-                } else if let source = entry["valueFrom"] {
-                    lines.append("# \(name) comes from \(GoJSON.text(source))")
-                }
+            let isShared = pod.backgroundContainer != nil
+            lines += ["", "# phase \(pod.phase): image \(pod.image), namespace \(pod.namespace)"]
+            if isShared { lines.append("# its containers share a folder in the cluster; here it is the machine's own") }
+            for container in (pod.spec["initContainers"]?.arrayValue ?? []).compactMap(\.objectValue) {
+                lines += Self.script(container, isNamed: true) + [")"]
             }
-            lines += [pod.command.map { Self.quoted($0) }.joined(separator: " "), ")"]
+            if let background = pod.backgroundContainer {
+                lines += Self.script(background, isNamed: true) + [") & background=$!"]
+            }
+            lines += Self.script(pod.mainContainer, isNamed: isShared) + [")"]
+            if isShared { lines.append("wait $background") }
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// A container as the beginning of a subshell.
+    private static func script(_ container: JSONObject, isNamed: Bool) -> [String] {
+        var lines = isNamed ? ["# container \(container["name"]?.stringValue ?? "")", "("] : ["("]
+        for entry in container["env"]?.arrayValue ?? [] {
+            guard let name = entry["name"]?.stringValue else { continue }
+            if let value = entry["value"]?.stringValue {
+                lines.append("export \(name)=\(quoted(value))")
+            } else if let source = entry["valueFrom"] {
+                lines.append("# \(name) comes from \(GoJSON.text(source))")
+            }
+        }
+        let command = ["command", "args"].flatMap { container[$0]?.arrayValue ?? [] }.compactMap(\.stringValue)
+        return lines + [command.map { quoted($0) }.joined(separator: " ")]
     }
 
     private static func quoted(_ text: String) -> String {
