@@ -41,6 +41,10 @@ extension Rule {
             "artifact", .error, "--artifact is not NAME.KEY=VALUE.",
             "NAME.kopiaSnapshot=VALUE sets the snapshot, any other key an entry of keyValue."),
         Rule(
+            "blueprint-test", .error, "A file of blueprint tests is not written as one.",
+            "A field is unknown, a path is none, or a test names no blueprint or expects nothing; "
+                + "examples/blueprint-tests shows every field."),
+        Rule(
             "set-output", .error, "--set-output is not PHASE.KEY=VALUE.", "It stands in for what a phase would print."),
         Rule(
             "run", .error, "An earlier run cannot be used.",
