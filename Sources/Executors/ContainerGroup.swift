@@ -28,6 +28,9 @@ struct ContainerGroup {
         let before = (pod.spec["initContainers"]?.arrayValue ?? []).compactMap(\.objectValue)
         let names = [main, background].compactMap { $0["name"]?.stringValue } + [PodRequest.initContainerName]
         executor.report(Honoured.notHonoured(inGroup: pod, running: Set(names)), of: pod)
+        executor.note(
+            "\(shared.mountPath) is the containers' shared folder; what this machine has there is not seen by them",
+            of: pod)
         for container in before where container["name"]?.stringValue == PodRequest.initContainerName {
             let process = try await process(for: container, shared)
             let ending = try await start(process, as: PodRequest.initContainerName)

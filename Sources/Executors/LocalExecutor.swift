@@ -165,10 +165,11 @@ public struct LocalExecutor: PodExecutor {
 
     func report(_ notHonoured: [String], of pod: PodRequest) {
         guard !notHonoured.isEmpty else { return }
-        log.line(
-            PhaseLogLine(
-                phase: pod.phase, source: .engine,
-                text: "not honoured by a local run: \(notHonoured.joined(separator: ", "))"))
+        note("not honoured by a local run: \(notHonoured.joined(separator: ", "))", of: pod)
+    }
+
+    func note(_ text: String, of pod: PodRequest) {
+        log.line(PhaseLogLine(phase: pod.phase, source: .engine, text: text))
     }
 
     private static func hint(for error: ChildError) -> String? {

@@ -154,5 +154,8 @@ import Testing
         defer { unlink(mark) }
         _ = try await run(background: "cat /tmp/pipe", output: "touch \(mark); echo > /tmp/pipe")
         #expect(access(mark, F_OK) != 0)
+        #expect(
+            log.lines.contains(
+                "/tmp/ is the containers' shared folder; what this machine has there is not seen by them"))
     }
 }
