@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo bench test test-unit test-integration test-crash test-compat fmt lint check clean
+.PHONY: help packages tools build release demo bench test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -46,6 +46,12 @@ test-crash: packages ## Kill writers, fail every call to the storage, fill the d
 
 test-compat: packages ## Run the tests against repositories of, and with KOPIA_EXE against, the real kopia
 	swift test $(SWIFT_FLAGS) --filter CompatibilityTests
+
+FUZZ_SECONDS ?= 600
+fuzz: packages ## Feed the decoders what libFuzzer makes up, for FUZZ_SECONDS
+	swift build --package-path Tests/Fuzz --scratch-path .build/fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+	mkdir -p .build/fuzz-corpus
+	.build/fuzz/debug/DecoderFuzz -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -artifact_prefix=.build/fuzz- .build/fuzz-corpus
 
 fmt: ## Format the sources in place
 	swift format -i -r --configuration .swift-format $(SOURCES)

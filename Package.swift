@@ -17,6 +17,8 @@ let package = Package(
         .executable(name: "pod-runner", targets: ["pod-runner"]),
         // For Benchmarks/, which is a package of its own.
         .library(name: "KopiaFormat", targets: ["KopiaFormat"]),
+        // For Tests/Fuzz/, likewise.
+        .library(name: "KopiaDecoders", targets: ["GoFormats", "KopiaContent", "KopiaObject", "KopiaSnapshot"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
