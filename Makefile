@@ -9,6 +9,9 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := -c release --static-swift-stdlib $(SWIFT_FLAGS)
 SOURCES := Package.swift Sources Tests
 
+# One test after the other: tests that compute on all cores would starve those that watch processes and connections end.
+TEST_FLAGS := --no-parallel $(SWIFT_FLAGS)
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -33,19 +36,19 @@ demo: release ## Back up, drop and restore databases of a real primary and stand
 	@examples/flexible-server/demo.sh .build/release
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
-	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS)
+	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)
 
 test-unit: packages ## Run the hermetic tests only: no servers, seconds
-	swift test $(SWIFT_FLAGS) --skip IntegrationTests --skip CompatibilityTests --skip CrashTests
+	swift test $(TEST_FLAGS) --skip IntegrationTests --skip CompatibilityTests --skip CrashTests
 
 test-integration: packages ## Run the tests against a real PostgreSQL primary and standby
-	REQUIRE_SERVICES=1 swift test $(SWIFT_FLAGS) --filter IntegrationTests
+	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS) --filter IntegrationTests
 
 test-crash: packages ## Kill writers, fail every call to the storage, fill the disk
-	swift test $(SWIFT_FLAGS) --filter CrashTests
+	swift test $(TEST_FLAGS) --filter CrashTests
 
 test-compat: packages ## Run the tests against repositories of, and with KOPIA_EXE against, the real kopia
-	swift test $(SWIFT_FLAGS) --filter CompatibilityTests
+	swift test $(TEST_FLAGS) --filter CompatibilityTests
 
 FUZZ_SECONDS ?= 600
 fuzz: packages ## Feed the decoders what libFuzzer makes up, for FUZZ_SECONDS
