@@ -14,9 +14,10 @@ struct EvalCommand: AsyncParsableCommand {
             --params FILE gives the root object in JSON: Go field names outside (Options, Secrets, Phases, …), JSON names \
             inside Kubernetes objects, Secret data in base64.
 
-            --batch FILE reads JSON lines {"id": …, "template": "…", "params": {…}} and prints a JSON line for each: \
-            {"id": …, "output": "…"} or {"id": …, "error": "…", "kind": "…", "line": n, "column": n}. A line without params \
-            uses those of --params.
+            --batch FILE reads JSON lines {"id": …, "template": "…", "params": {…}}, or with "paramsFile": "FILE" in place of \
+            params, and prints a JSON line for each: {"id": …, "ok": true, "text": "…"} or {"id": …, "ok": false, \
+            "error": "…", "kind": "…", "line": n, "column": n}. A line without params uses those of --params. The exit code \
+            is 3 when a line could not be read; templates that fail do not change it.
             """)
 
     @Argument(help: ArgumentHelp("The template.", valueName: "template"))
@@ -27,6 +28,8 @@ struct EvalCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("File of JSON lines to render; - is standard input.", valueName: "file"))
     var batch: String?
+
+    @OptionGroup var templates: TemplateFlags
 
     func validate() throws {
         if (template == nil) == (batch == nil) { throw ValidationError("Give either a template or --batch FILE.") }
@@ -47,10 +50,14 @@ struct EvalCommand: AsyncParsableCommand {
 
     private func readRoot() throws -> GoValue {
         guard let params else { return try TemplateParams.root(json: [:]) }
-        let bytes = try Files.read(params)
+        return try Self.root(inFile: params)
+    }
+
+    private static func root(inFile path: String) throws -> GoValue {
+        let bytes = try Files.read(path)
         let json: JSONValue
         do throws(JSONError) { json = try JSONParser.parse(bytes) } catch {
-            throw FileError(message: "\(params) is not JSON: \(error)")
+            throw FileError(message: "\(path) is not JSON: \(error)")
         }
         // The file of vectors itself will do as well.
         return try TemplateParams.root(json: json["fixture"] ?? json)
@@ -58,7 +65,7 @@ struct EvalCommand: AsyncParsableCommand {
 
     private func evaluate(_ template: String, _ root: GoValue, _ output: Output) throws {
         do throws(TemplateError) {
-            let text = try Template(parsing: template).renderBytes(root)
+            let text = try Template(parsing: template, options: templates.options).renderBytes(root)
             _ = Files.writeAll(text + [0x0a], to: STDOUT_FILENO)
         } catch {
             let source = SourceFile(name: "template", text: template)
@@ -86,34 +93,50 @@ struct EvalCommand: AsyncParsableCommand {
             output.say("error: \(error.message)")
             throw Exit(.input)
         }
-        for (index, line) in bytes.split(separator: 0x0a).enumerated() {
-            guard let request = try? JSONParser.parse(Array(line)), let template = request["template"]?.stringValue
-            else {
-                output.say("error: \(batch): line \(index + 1) is not JSON with a member 'template'")
-                throw Exit(.input)
-            }
+        var files: [String: GoValue] = [:]
+        var hasUnreadable = false
+        for line in bytes.split(separator: 0x0a) {
             var answer = JSONObject()
-            answer["id"] = request["id"]
-            do throws(GoDecodingError) {
-                let own = try request["params"].map { params throws(GoDecodingError) in
-                    try TemplateParams.root(json: params)
+            do {
+                let request = try JSONParser.parse(Array(line))
+                answer["id"] = request["id"] ?? .null
+                guard let template = request["template"]?.stringValue else {
+                    throw FileError(message: "the line has no member 'template' with a text")
                 }
-                Self.answer(template, own ?? root, &answer)
+                self.answer(template, try Self.root(of: request, &files) ?? root, &answer)
             } catch {
-                answer["error"] = .string("params: \(error)")
-                answer["kind"] = "params"
+                hasUnreadable = true
+                answer["id"] = answer["id"] ?? .null
+                answer["ok"] = false
+                answer["error"] = .string("\(error)")
+                answer["kind"] = "input"
             }
             output.data(GoJSON.text(.object(answer), style: .init(escapesHTML: false, endsWithNewline: true)))
         }
+        if hasUnreadable { throw Exit(.input) }
     }
 
-    private static func answer(_ template: String, _ root: GoValue, _ answer: inout JSONObject) {
+    /// The line's own root; each file is read once.
+    private static func root(of request: JSONValue, _ files: inout [String: GoValue]) throws -> GoValue? {
+        if let params = request["params"] { return try TemplateParams.root(json: params) }
+        guard let file = request["paramsFile"] else { return nil }
+        guard let path = file.stringValue else { throw FileError(message: "'paramsFile' is not a text") }
+        if let known = files[path] { return known }
+        let root = try root(inFile: path)
+        files[path] = root
+        return root
+    }
+
+    private func answer(_ template: String, _ root: GoValue, _ answer: inout JSONObject) {
         do throws(TemplateError) {
-            answer["output"] = .string(try Template(parsing: template).render(root))
+            let text = try Template(parsing: template, options: templates.options).render(root)
+            answer["ok"] = true
+            answer["text"] = .string(text)
         } catch {
             let place = SourceFile(name: "", text: template).position(at: error.utf8Range.lowerBound)
+            answer["ok"] = false
             answer["error"] = .string(error.kanisterMessage)
-            answer["kind"] = .string(kind(error.kind))
+            answer["kind"] = .string(Self.kind(error.kind))
             answer["line"] = .integer(Int64(place.line))
             answer["column"] = .integer(Int64(place.column))
         }

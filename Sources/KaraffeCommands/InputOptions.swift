@@ -1,4 +1,5 @@
 import ArgumentParser
+import GoTemplate
 
 /// What an action works with: the same flags for `render` and `run`.
 struct InputOptions: ParsableArguments {
@@ -67,4 +68,14 @@ struct InputOptions: ParsableArguments {
 
     @Flag(help: "Show secrets in the clear instead of masking them.")
     var reveal = false
+
+    @OptionGroup var templates: TemplateFlags
+}
+
+/// What templates may do: the same flag for every command that renders.
+struct TemplateFlags: ParsableArguments {
+    @Flag(help: "Let templates call env, expandenv and getHostByName, which look at this machine.")
+    var allowEnv = false
+
+    var options: TemplateOptions { TemplateOptions(functions: .sprig(allowEnvironment: allowEnv)) }
 }

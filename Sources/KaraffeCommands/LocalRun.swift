@@ -4,6 +4,7 @@ import Diagnostics
 import Executors
 import Glibc
 import GoFormats
+import GoTemplate
 import KanisterFunctions
 import RunnerContract
 import Synchronization
@@ -39,12 +40,13 @@ final class LocalRun: Sendable {
     /// Runs the action and keeps its record.
     ///
     /// - Returns: the exit code.
-    func execute(_ options: LocalExecutor.Options) async -> Int32 {
+    func execute(_ options: LocalExecutor.Options, templates: TemplateOptions) async -> Int32 {
         write(state: .running, exitCode: nil)
         let cluster = SecretRecordingCluster(ClusterCopy(of: input.cluster), secrets: input.secrets)
         let runner = ActionRunner(
             functions: LocalFunctions.registry, cluster: cluster,
-            executor: LocalExecutor(options: options, cluster: cluster, log: console), log: console, observer: console)
+            executor: LocalExecutor(options: options, cluster: cluster, log: console), log: console, observer: console,
+            templateOptions: templates)
         let result = await runner.run(input.request)
         self.result.withLock { $0 = result }
         let code = Self.exitCode(of: result)

@@ -75,7 +75,8 @@ struct RenderCommand: AsyncParsableCommand {
         let executor = DryRunExecutor()
         let runner = ActionRunner(
             functions: LocalFunctions.registry,
-            cluster: SecretRecordingCluster(input.cluster, secrets: input.secrets), executor: executor)
+            cluster: SecretRecordingCluster(input.cluster, secrets: input.secrets), executor: executor,
+            templateOptions: self.input.templates.options)
         let result = await runner.run(input.request)
         input.diagnostics += result.diagnostics
         output.report(input.diagnostics, sources: input.sources)

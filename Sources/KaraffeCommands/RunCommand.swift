@@ -62,9 +62,10 @@ struct RunCommand: AsyncParsableCommand {
         guard !input.hasErrors else { throw Exit(.input) }
         let options = try executorOptions(output)
         let run = try LocalRun(input: input, output: output)
+        let templates = self.input.templates.options
         do {
             try await withInterruption {
-                let code = await run.execute(options)
+                let code = await run.execute(options, templates: templates)
                 try Task.checkCancellation()
                 if code != ExitCode.done.rawValue { throw Exit(code: code) }
             }

@@ -363,17 +363,33 @@ struct Workspace: ~Copyable {
             {"id":"1","template":"{{ .Options.a }}","params":{"Options":{"a":"x<y"}}}
             {"id":"2","template":"a\\n {{ .Options.a }}"}
             {"id":"3","template":"{{ nope }}"}
+            {"id":"4"}
+            nonsense
+            {"id":"5","template":"{{ .Options.b }}","paramsFile":"five.json"}
 
             """)
+        try workspace.write("five.json", #"{"Options":{"b":"from a file"}}"#)
         let answer = try await workspace.karaffe("eval", "--batch", "batch.jsonl")
         #expect(
             answer.output == """
-                {"id":"1","output":"x<y"}
-                {"id":"2","error":"Failed to render template: \\"a\\" not found","kind":"missingKey","line":2,"column":14}
-                {"id":"3","error":"template: config:1: function \\"nope\\" not defined","kind":"parse","line":1,"column":4}
+                {"id":"1","ok":true,"text":"x<y"}
+                {"id":"2","ok":false,"error":"Failed to render template: \\"a\\" not found","kind":"missingKey","line":2,"column":14}
+                {"id":"3","ok":false,"error":"template: config:1: function \\"nope\\" not defined","kind":"parse","line":1,"column":4}
+                {"id":"4","ok":false,"error":"the line has no member 'template' with a text","kind":"input"}
+                {"id":null,"ok":false,"error":"unexpected 'n', expected a value at byte 0","kind":"input"}
+                {"id":"5","ok":true,"text":"from a file"}
 
                 """)
-        #expect(answer.exit == .exited(0))
+        #expect(answer.exit == .exited(3))
+    }
+
+    @Test func templatesLookAtTheMachineOnlyWhenAllowed() async throws {
+        let workspace = try Workspace()
+        let refused = try await workspace.karaffe("eval", #"{{ env "HOME" }}"#)
+        #expect(refused.exit == .exited(3))
+        #expect(refused.error.contains("--allow-env"))
+        let allowed = try await workspace.karaffe("eval", "--allow-env", #"{{ env "HOME" | empty }}"#)
+        #expect(allowed.exit == .exited(0))
     }
 
     @Test func validateReportsEveryProblem() async throws {
