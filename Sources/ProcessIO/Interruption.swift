@@ -36,8 +36,9 @@ public func withInterruption<Value: Sendable>(
     let pipe = try Pipe()
     let (readEnd, writeEnd) = (Descriptor(pipe.read), Descriptor(pipe.write))
     let received = Mutex<Int32?>(nil)
-    let work = Task { try await body() }
+    // Before the work starts: a signal that comes first waits in the pipe.
     SignalPipe.install(writeEnd.number)
+    let work = Task { try await body() }
     // Ends when the pipe's write end is closed below.
     async let watching: Void = onDedicatedThread {
         SignalPipe.watch(readEnd) { signal in
