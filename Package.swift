@@ -167,7 +167,8 @@ let package = Package(
         .testTarget(
             name: "KaraffeCommandsTests",
             dependencies: [
-                "KaraffeCommands", "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "ProcessIO", "GoFormats",
+                "KaraffeCommands", "KanisterFunctions", "Executors", "ActionEngine", "Blueprints", "ProcessIO",
+                "GoFormats",
                 "Diagnostics",
             ]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),

@@ -90,7 +90,8 @@ extension FunctionRegistry {
     @Test func aCreationTimestampIsATime() throws {
         func root(_ time: String) throws -> GoValue {
             try TemplateParams.root(
-                json: try JSONParser.parse(#"{"Secrets":{"s":{"metadata":{"name":"s","creationTimestamp":"\#(time)"}}}}"#))
+                json: try JSONParser.parse(
+                    #"{"Secrets":{"s":{"metadata":{"name":"s","creationTimestamp":"\#(time)"}}}}"#))
         }
         let text = "{{ with .Secrets.s }}{{ .CreationTimestamp }} {{ .CreationTimestamp.Year }} {{ toJson . }}{{ end }}"
         #expect(

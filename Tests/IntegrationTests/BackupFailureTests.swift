@@ -97,7 +97,8 @@ enum Processes {
             }
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw Missing(description: "no child '\(name)' of process \(parent) that wrote \(bytes) bytes in twenty seconds")
+        throw Missing(
+            description: "no child '\(name)' of process \(parent) that wrote \(bytes) bytes in twenty seconds")
     }
 
     private static func written(_ pid: Int32) -> Int? {

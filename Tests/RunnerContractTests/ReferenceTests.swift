@@ -91,7 +91,8 @@ import Testing
 @Suite struct ExitCodeTests {
     @Test func theNumbersAreThoseOfTheDocumentation() {
         let table: [(ExitCode, Int32)] = [
-            (.done, 0), (.failed, 1), (.usage, 2), (.input, 3), (.database, 4), (.repository, 5), (.verification, 6), (.kando, 69),
+            (.done, 0), (.failed, 1), (.usage, 2), (.input, 3), (.database, 4), (.repository, 5), (.verification, 6),
+            (.kando, 69),
             (.interrupted, 130), (.terminated, 143),
         ]
         #expect(ExitCode.allCases.map(\.rawValue) == table.map(\.1))
