@@ -172,7 +172,7 @@ let package = Package(
                 "Diagnostics",
             ]),
         .testTarget(name: "KopiaBlobTests", dependencies: ["KopiaBlob", "TestSupport", "GoFormats"]),
-        .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+        .testTarget(name: "DigestsTests", dependencies: ["Digests", "GoFormats"]),
         .testTarget(
             name: "KopiaCloudTests",
             dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "TestSupport", "GoFormats"],

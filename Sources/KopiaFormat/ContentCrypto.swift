@@ -1,3 +1,4 @@
+import GoFormats
 public import KopiaBlob
 
 /// Hashing, encryption, error correction and compression as one repository does them: all a content layer needs.

@@ -1,4 +1,5 @@
 import Digests
+import GoFormats
 import Testing
 
 struct DigestTests {

@@ -1,4 +1,5 @@
 internal import Diagnostics
+import GoFormats
 
 extension ManifestReader {
     private static let ourKinds = [

@@ -1,3 +1,5 @@
+import GoFormats
+
 /// Decides what value a scalar stands for, as `sigs.k8s.io/yaml` does on the way to JSON: YAML 1.1 words for booleans
 /// and null, Go's integer literals with any base, floats without base 60, no timestamps.
 ///

@@ -1,4 +1,5 @@
 internal import Digests
+import GoFormats
 public import HTTPTransport
 public import KopiaBlob
 

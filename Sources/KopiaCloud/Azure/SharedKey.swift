@@ -1,4 +1,5 @@
 internal import Digests
+import GoFormats
 internal import HTTPTransport
 
 /// Azure's Shared Key signature, in the `Authorization` field.

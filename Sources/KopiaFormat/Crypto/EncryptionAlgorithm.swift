@@ -1,3 +1,4 @@
+import GoFormats
 public import KopiaBlob
 
 /// The ciphers a repository may be made with. Each content has a key of its own, made from the master key and the IV.
