@@ -11,7 +11,9 @@ struct Main {
         guard arguments.count >= 2, let length = Int(arguments[1]),
             let changed = UInt64(arguments.count > 2 ? arguments[2] : "0")
         else {
-            fputs("usage: DumpText BYTES [ROWS CHANGED IN A MILLION]\n", stderr)
+            _ = "usage: DumpText BYTES [ROWS CHANGED IN A MILLION]\n".withCString { text in
+                Glibc.write(STDERR_FILENO, text, strlen(text))
+            }
             exit(2)
         }
         var block: [UInt8] = []
