@@ -118,8 +118,8 @@ let package = Package(
         .target(
             name: "KopiaRepository",
             dependencies: [
-                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob",
-                "GoFormats",
+                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaCloud",
+                "KopiaBlob", "GoFormats",
             ],
             exclude: ["README.md"]),
         /// pg_dump, psql and libpq: arguments, environment, versions, meaning of exits.

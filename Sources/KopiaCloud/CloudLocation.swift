@@ -68,19 +68,50 @@ public enum CloudLocation: Sendable {
         }
     }
 
-    /// Opens it with the credentials that the environment holds. Nothing is sent yet.
+    /// What proves to the service who asks.
+    public enum Credentials: Sendable {
+        case s3(S3Credentials)
+        case azure(AzureCredentials)
+    }
+
+    /// The credentials that the environment holds for this service.
     ///
     /// - Throws: `BlobError.Code.accessDenied` when there are none.
+    public func credentials(environment: [String: String]) throws(BlobError) -> Credentials {
+        switch self {
+        case .s3: return .s3(try S3Credentials(environment: environment))
+        case .azure: return .azure(try .from(environment: environment))
+        }
+    }
+
+    /// Opens it. Nothing is sent yet.
+    ///
+    /// - Throws: `BlobError.Code.accessDenied` when the credentials are another service's; `.invalidStorage` when the
+    ///   connection's settings cannot work.
+    public func open(
+        _ credentials: Credentials, _ environment: CloudEnvironment = .system
+    ) throws(BlobError) -> any LockingBlobStorage {
+        switch (self, credentials) {
+        case (.s3(let configuration), .s3(let credentials)):
+            return try S3BlobStorage(configuration, credentials: credentials, environment: environment)
+        case (.azure(let configuration), .azure(let credentials)):
+            return try AzureBlobStorage(configuration, credentials: credentials, environment: environment)
+        default: throw BlobError(.accessDenied, "the credentials for \(displayName) are another service's")
+        }
+    }
+
+    /// Opens it with the credentials that the environment holds.
     public func open(
         environment variables: [String: String], _ environment: CloudEnvironment = .system
     ) throws(BlobError) -> any LockingBlobStorage {
+        try open(try credentials(environment: variables), environment)
+    }
+
+    /// Bucket and prefix, or container, prefix and account; for messages.
+    public var displayName: String {
         switch self {
-        case .s3(let configuration):
-            return try S3BlobStorage(
-                configuration, credentials: try S3Credentials(environment: variables), environment: environment)
-        case .azure(let configuration):
-            return try AzureBlobStorage(
-                configuration, credentials: try .from(environment: variables), environment: environment)
+        case .s3(let configuration): configuration.displayName
+        case .azure(let configuration): configuration.displayName
         }
     }
 

@@ -1,4 +1,5 @@
 import KopiaBlob
+import KopiaCloud
 import KopiaContent
 import KopiaFormat
 import KopiaManifest
@@ -153,10 +154,12 @@ extension RepositoryLocation {
             } catch let error as BlobError where error.code == .invalidStorage {
                 throw RepositoryError(.notInitialized, error.message, hint: error.hint)
             }
+        case .cloud(let location, let credentials): return try location.open(credentials)
         }
     }
 
-    /// - Throws: `RepositoryError.Code.alreadyExists`, `.invalidLocation` for a folder with other files; `BlobError`.
+    /// - Throws: `RepositoryError.Code.alreadyExists`, `.invalidLocation` for a folder or prefix with other files;
+    ///   `BlobError`.
     func createStorage(formatVersion: Int) async throws -> any BlobStorage {
         switch kind {
         case .filesystem(let path):
@@ -168,6 +171,18 @@ extension RepositoryLocation {
                 throw RepositoryError(
                     isRepository ? .alreadyExists : .invalidLocation, error.message, hint: error.hint)
             }
+        case .cloud(let location, let credentials):
+            let storage = try location.open(credentials)
+            let blobs = try await storage.list(prefix: "")
+            guard let first = blobs.map(\.id.description).min() else { return storage }
+            guard blobs.contains(where: { $0.id == RepositoryFormat.blobID }) else {
+                throw RepositoryError(
+                    .invalidLocation, "'\(location.displayName)' is not empty: it holds '\(first)'",
+                    hint: "give the repository a prefix of its own")
+            }
+            throw RepositoryError(
+                .alreadyExists, "'\(location.displayName)' already holds a kopia repository",
+                hint: "use it, or give the new one a prefix of its own")
         }
     }
 }

@@ -2,7 +2,7 @@
 public struct RepositoryError: Error, Sendable, CustomStringConvertible {
     public struct Code: Sendable, Hashable {
         private enum Kind: Sendable, Hashable {
-            case invalidLocation, unsupportedLocation, invalidArgument
+            case invalidLocation, unsupportedLocation, noCredentials, invalidArgument
             case notInitialized, alreadyExists, wrongPassword, unsupportedFormat, upgradeInProgress, readOnly
             case snapshotNotFound, ambiguousSnapshot, entryNotFound, damaged, notCommitted, storage
         }
@@ -14,6 +14,8 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
         public static let invalidLocation = Code(kind: .invalidLocation)
         /// The location is of a kind that this version does not know.
         public static let unsupportedLocation = Code(kind: .unsupportedLocation)
+        /// The environment has no credentials for the location's storage service.
+        public static let noCredentials = Code(kind: .noCredentials)
         /// A name, tag, policy or option that kopia would not take.
         public static let invalidArgument = Code(kind: .invalidArgument)
         /// No snapshot has that ID, ID prefix or root object.
@@ -46,8 +48,8 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
         /// Whether what the caller gave is wrong, rather than the repository.
         public var isCallersMistake: Bool {
             switch kind {
-            case .invalidLocation, .unsupportedLocation, .invalidArgument, .snapshotNotFound, .ambiguousSnapshot,
-                .entryNotFound:
+            case .invalidLocation, .unsupportedLocation, .noCredentials, .invalidArgument, .snapshotNotFound,
+                .ambiguousSnapshot, .entryNotFound:
                 return true
             default: return false
             }

@@ -1,7 +1,11 @@
-/// Where a repository is.
-public struct RepositoryLocation: Sendable, Hashable, CustomStringConvertible {
-    enum Kind: Sendable, Hashable {
+internal import KopiaBlob
+internal import KopiaCloud
+
+/// Where a repository is, and what opens the place; not its password.
+public struct RepositoryLocation: Sendable, CustomStringConvertible {
+    enum Kind: Sendable {
         case filesystem(path: String)
+        case cloud(CloudLocation, CloudLocation.Credentials)
     }
     let kind: Kind
 
@@ -14,11 +18,16 @@ public struct RepositoryLocation: Sendable, Hashable, CustomStringConvertible {
 
     private init(kind: Kind) { self.kind = kind }
 
-    /// Reads `file:///absolute/folder` (percent-encoding allowed).
+    /// Reads an address (percent-encoding allowed):
     ///
-    /// - Throws: `RepositoryError.Code.invalidLocation`; `.unsupportedLocation` for `s3://`, `azblob://`, `gs://` and
-    ///   `kopia+https://`, which later versions will know.
-    public init(url: String) throws(RepositoryError) {
+    /// - `file:///absolute/folder`
+    /// - `s3://bucket/prefix?endpoint=…&region=…` and `azblob://container/prefix?account=…`; `KopiaCloud`'s `CloudLocation`
+    ///   has the table of parameters
+    ///
+    /// - Parameter environment: where the service's credentials are, and what the address leaves out.
+    /// - Throws: `RepositoryError.Code.invalidLocation`; `.noCredentials`; `.unsupportedLocation` for `gs://` and
+    ///   `kopia+https://`.
+    public init(url: String, environment: [String: String] = [:]) throws(RepositoryError) {
         guard let colon = url.firstIndex(of: ":") else {
             throw RepositoryError(
                 .invalidLocation, "the repository '\(url)' is no URL",
@@ -36,21 +45,35 @@ public struct RepositoryLocation: Sendable, Hashable, CustomStringConvertible {
                     hint: "a folder is written file:///its/absolute/path")
             }
             kind = .filesystem(path: path)
-        case "s3", "azblob", "gs", "kopia+https":
+        case "s3", "azblob":
+            do throws(BlobError) {
+                let location = try CloudLocation(url: url, environment: environment)
+                kind = .cloud(location, try location.credentials(environment: environment))
+            } catch {
+                throw RepositoryError(
+                    error.code == .accessDenied ? .noCredentials : .invalidLocation, error.message, hint: error.hint)
+            }
+        case "gs":
             throw RepositoryError(
-                .unsupportedLocation, "repositories at \(scheme):// are not in this version",
-                hint: "use a folder: file:///its/absolute/path")
+                .unsupportedLocation, "repositories at gs:// are not in this version",
+                hint: "Google's storage speaks S3 with HMAC keys: s3://bucket/prefix?endpoint=storage.googleapis.com")
+        case "kopia+https":
+            throw RepositoryError(
+                .unsupportedLocation, "repositories at kopia+https:// are not in this version", hint: Self.known)
         default:
             throw RepositoryError(
-                .invalidLocation, "the repository has the unknown scheme '\(scheme)'",
-                hint: "known: file:///its/absolute/path")
+                .invalidLocation, "the repository has the unknown scheme '\(scheme)'", hint: Self.known)
         }
     }
+
+    private static let known =
+        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, azblob://container/prefix?account=NAME"
 
     /// Without secrets.
     public var description: String {
         switch kind {
         case .filesystem(let path): return "file://\(path)"
+        case .cloud(let location, _): return location.displayName
         }
     }
 

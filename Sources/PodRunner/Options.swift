@@ -14,7 +14,14 @@ struct RepositoryOptions: ParsableArguments, Sendable {
             valueName: "json"))
     var profile: String?
 
-    @Option(help: ArgumentHelp("The repository, instead of a profile: file:///its/folder.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "The repository, instead of a profile: file:///its/folder, s3://bucket/prefix or azblob://container/prefix.",
+            discussion: """
+                S3: ?endpoint=HOST&region=NAME, credentials from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+                AWS_SESSION_TOKEN. Azure: ?account=NAME, credentials from AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN. \
+                Also ca=FILE (PEM) and tls=skip-verify.
+                """, valueName: "url"))
     var repository: String?
 
     @Option(help: ArgumentHelp("File with the repository's password.", valueName: "file"))
@@ -44,7 +51,7 @@ struct RepositoryOptions: ParsableArguments, Sendable {
             throw PodRunnerError(
                 .usage, "no repository was named", hint: "give --profile, or --repository with a password")
         }
-        let location = try RepositoryLocation(url: repository)
+        let location = try RepositoryLocation(url: repository, environment: context.environment)
         let given = try await context.readSecret(
             file: passwordFile, variable: passwordEnv, what: passwordFile == nil ? "--password-env" : "--password-file")
         guard let password = given ?? context.environment["KOPIA_PASSWORD"].map({ Secret($0) }) else {

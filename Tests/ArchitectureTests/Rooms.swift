@@ -62,7 +62,11 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("KopiaSnapshot", .data, ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"]),
         Room(
             "KopiaRepository", .data,
-            ["KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaBlob", "GoFormats"]),
+            [
+                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaCloud",
+                "KopiaBlob",
+                "GoFormats",
+            ]),
         Room("PostgresDump", .data, ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"]),
         Room(
             "PodRunner", .data,

@@ -29,18 +29,53 @@ struct RepositoryLocationTests {
             "a folder is written file:///its/absolute/path"
         ),
         (
-            "s3://bucket/prefix", .unsupportedLocation, "repositories at s3:// are not in this version",
-            "use a folder: file:///its/absolute/path"
+            "s3://bucket/prefix", .noCredentials, "there are no credentials for S3",
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary ones"
+        ),
+        (
+            "s3://bucket?reigon=x", .invalidLocation,
+            "'s3://bucket' is not an address of storage: the parameter 'reigon' is unknown",
+            "known: ca, endpoint, prefix, region, style, tls"
+        ),
+        (
+            "azblob://container?account=acct", .noCredentials, "there are no credentials for Azure storage",
+            "set AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN"
+        ),
+        (
+            "azblob://container", .invalidLocation,
+            "'azblob://container' is not an address of storage: it names no storage account",
+            "add ?account=NAME, or set AZURE_STORAGE_ACCOUNT"
+        ),
+        (
+            "gs://bucket", .unsupportedLocation, "repositories at gs:// are not in this version",
+            "Google's storage speaks S3 with HMAC keys: s3://bucket/prefix?endpoint=storage.googleapis.com"
         ),
         (
             "kopia+https://host:51515", .unsupportedLocation, "repositories at kopia+https:// are not in this version",
-            "use a folder: file:///its/absolute/path"
+            known
         ),
-        (
-            "ftp://host/x", .invalidLocation, "the repository has the unknown scheme 'ftp'",
-            "known: file:///its/absolute/path"
-        ),
+        ("ftp://host/x", .invalidLocation, "the repository has the unknown scheme 'ftp'", known),
     ]
+    private static let known =
+        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, azblob://container/prefix?account=NAME"
+
+    @Test(arguments: [
+        ("s3://bucket/team/db?region=eu-central-1", "s3://bucket/team/db/"),
+        ("azblob://backups/team/?account=acct", "azblob://backups/team/?account=acct"),
+    ])
+    func namesAPlaceOnAStorageServiceWithoutItsSecrets(url: String, description: String) throws {
+        let location = try RepositoryLocation(
+            url: url,
+            environment: [
+                "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hidden-word", "AZURE_STORAGE_KEY": "aGlkZGVu",
+            ])
+        #expect(location.description == description)
+        var dumped = ""
+        dump(location, to: &dumped)
+        for text in [dumped, String(reflecting: location)] {
+            #expect(!text.contains("hidden-word") && !text.contains("aGlkZGVu"))
+        }
+    }
 
     @Test(arguments: refused)
     func saysWhatItCannotDo(url: String, code: RepositoryError.Code, message: String, hint: String) {

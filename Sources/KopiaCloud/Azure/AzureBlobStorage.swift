@@ -44,9 +44,7 @@ public struct AzureBlobStorage: LockingBlobStorage {
         service = CloudService(client: try configuration.connection.client(), environment: environment)
     }
 
-    public var displayName: String {
-        "azblob://\(configuration.container)/\(configuration.prefix)?account=\(configuration.account)"
-    }
+    public var displayName: String { configuration.displayName }
 
     // MARK: BlobStorage
 

@@ -95,6 +95,8 @@ public struct AzureConfiguration: Sendable {
         self.connection = connection
     }
 
+    var displayName: String { "azblob://\(container)/\(prefix)?account=\(account)" }
+
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true

@@ -38,7 +38,7 @@ public struct S3BlobStorage: LockingBlobStorage {
         service = CloudService(client: try configuration.connection.client(), environment: environment)
     }
 
-    public var displayName: String { "s3://\(configuration.bucket)/\(configuration.prefix)" }
+    public var displayName: String { configuration.displayName }
 
     // MARK: BlobStorage
 

@@ -79,6 +79,8 @@ public struct S3Configuration: Sendable {
         self.connection = connection
     }
 
+    var displayName: String { "s3://\(bucket)/\(prefix)" }
+
     /// Old buckets may have capital letters and underscores.
     private static func isBucketName(_ name: String) -> Bool {
         (3...255).contains(name.utf8.count)
