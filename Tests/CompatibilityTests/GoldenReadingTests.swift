@@ -36,7 +36,7 @@ struct GoldenReadingTests {
     }
 
     @Test func allRepositoriesAreThere() {
-        #expect(GoldenRepository.all.count == 46)
-        #expect(GoldenRepository.sound.count == 35)
+        #expect(GoldenRepository.all.count == 49)
+        #expect(GoldenRepository.sound.count == 38)
     }
 }
