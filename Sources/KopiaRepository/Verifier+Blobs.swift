@@ -74,7 +74,7 @@ extension Verifier {
                             + (manifestCount > 0 ? ", and with it manifests, so that snapshots may be hidden" : ""),
                     hint: wasInterrupted
                         ? "maintenance will remove it when the writer's session has ended"
-                        : "restore the index blob, or run 'kopia index recover'"))
+                        : "restore the index blob, or run 'repository recover-index'"))
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
         #expect(
             error?.message.hasSuffix(
                 "they were altered, cut short, or belong elsewhere") == true)
-        #expect(error?.hint?.contains("kopia index recover") == true)
+        #expect(error?.hint?.contains("repository recover-index") == true)
     }
 
     @Test func aVerifierGoesOnWithoutADamagedIndex() async throws {

@@ -108,7 +108,7 @@ extension LocalContentStore {
                     .damagedIndex, blob: blob.id.description,
                     "index blob '\(blob.id)' of \(stored.count) bytes, stored \(blob.timestamp), cannot be read: \(reason)",
                     hint:
-                        "restore the blob from a copy of the storage, or rebuild the index from the packs with 'kopia index recover'"
+                        "restore the blob from a copy of the storage, or rebuild the index from the packs with 'repository recover-index'"
                 ))
         }
     }

@@ -233,7 +233,7 @@ extension LocalContentStore {
     private func notFound(_ id: ContentID) -> ContentError {
         ContentError(
             .notFound, content: id, "content \(id) is in no index of \(storage.displayName)",
-            hint: "an index blob may be missing; 'kopia index recover' rebuilds indexes from packs")
+            hint: "an index blob may be missing; 'repository recover-index' rebuilds indexes from packs")
     }
 
     func damaged(_ entry: IndexEntry, _ reason: String) -> ContentError {

@@ -38,7 +38,7 @@ public final class LocalContentStore: ContentStore {
         /// the next pack fills, more hide the latency of a slow one.
         public var packsInFlightMax: Int
         /// Opens with the index blobs that can be read and keeps what is wrong with the others in `damagedIndexes`.
-        /// For verifying only, and only together with `isReadOnly`: what they named would look absent.
+        /// For verifying, and for recovering indexes: what they named looks absent, and would be stored again.
         public var skipsDamagedIndexes: Bool
         public var environment: ContentEnvironment
         /// Replaces the repository's pack size, so that tests fill packs with little.
@@ -52,7 +52,7 @@ public final class LocalContentStore: ContentStore {
             self.username = username
             self.hostname = hostname
             self.packsInFlightMax = max(1, packsInFlightMax)
-            self.skipsDamagedIndexes = skipsDamagedIndexes && isReadOnly
+            self.skipsDamagedIndexes = skipsDamagedIndexes
             self.environment = environment
         }
     }

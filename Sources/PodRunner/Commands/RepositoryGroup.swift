@@ -3,11 +3,11 @@ import GoFormats
 import KopiaRepository
 import RunnerContract
 
-/// `repository create|status|verify|maintain`.
+/// `repository create|status|verify|maintain|recover-index`.
 struct RepositoryGroup: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "repository", abstract: "Create a repository, show what one is made of, or check it.",
-        subcommands: [Create.self, Status.self, Verify.self, Maintain.self])
+        commandName: "repository", abstract: "Create a repository, show what one is made of, check or mend it.",
+        subcommands: [Create.self, Status.self, Verify.self, Maintain.self, RecoverIndex.self])
 
     struct Create: PodRunnerAction {
         static let configuration = CommandConfiguration(
