@@ -1,3 +1,4 @@
+public import GoFormats
 import KopiaBlob
 import KopiaCloud
 import KopiaContent
@@ -11,20 +12,24 @@ extension Repository {
     /// - Parameters:
     ///   - access: `.readOnly` writes nothing at all.
     ///   - identity: whose snapshots and sessions these are.
+    ///   - clock: gives the times of snapshots and manifests.
     /// - Throws: `RepositoryError` (`.notInitialized`, `.wrongPassword`, `.unsupportedFormat`, `.upgradeInProgress`,
     ///   `.damaged`, `.storage`); whatever `body` throws.
     public static func with<Result>(
         at location: RepositoryLocation, password: RepositoryPassword, access: RepositoryAccess = .readOnly,
-        identity: RepositoryIdentity, _ body: (Repository) async throws -> Result
+        identity: RepositoryIdentity, clock: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        _ body: (Repository) async throws -> Result
     ) async throws -> Result {
         try await with(
-            at: location, password: password, access: access, identity: identity, skipsDamagedIndexes: false, body)
+            at: location, password: password, access: access, identity: identity, skipsDamagedIndexes: false,
+            clock: clock, body)
     }
 
-    /// - Parameter skipsDamagedIndexes: for verifying.
+    /// - Parameter skipsDamagedIndexes: for verifying and for recovering indexes.
     static func with<Result>(
         at location: RepositoryLocation, password: RepositoryPassword, access: RepositoryAccess,
-        identity: RepositoryIdentity, skipsDamagedIndexes: Bool, _ body: (Repository) async throws -> Result
+        identity: RepositoryIdentity, skipsDamagedIndexes: Bool,
+        clock: @escaping @Sendable () -> Timestamp = Timestamp.now, _ body: (Repository) async throws -> Result
     ) async throws -> Result {
         let (repository, contents) = try await translatingErrors {
             let storage = try await location.openStorage()
@@ -34,12 +39,12 @@ extension Repository {
                 options: .init(
                     isReadOnly: access == .readOnly, username: identity.userName, hostname: identity.host,
                     skipsDamagedIndexes: skipsDamagedIndexes))
-            let manifests = ContentManifestStore(contents: contents)
+            let manifests = ContentManifestStore(contents: contents, clock: clock)
             let repository = Repository(
                 contents: contents, manifests: manifests,
                 blobs: BlobSide(storage: storage, contents: contents, manifests: manifests, format: format),
                 status: RepositoryStatus(format, location: location, access: access, identity: identity),
-                identity: identity, access: access)
+                identity: identity, access: access, clock: clock)
             return (repository, contents)
         }
         do {

@@ -1,3 +1,4 @@
+import Glibc
 import KopiaRepository
 import PostgresDump
 import ProcessIO
@@ -36,6 +37,11 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
         case is CancellationError: self.init(.interrupted, "interrupted")
         default: self.init(.repository, "\(error)")
         }
+    }
+
+    /// What the system refused to do to a file of this machine, with `errno` as it is now.
+    static func local(_ what: String, _ path: String) -> PodRunnerError {
+        PodRunnerError(.input, "cannot \(what) \(path): \(SystemError.text(errno))")
     }
 
     var description: String { hint.map { "\(message)\nhint: \($0)" } ?? message }

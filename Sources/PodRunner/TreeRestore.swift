@@ -15,9 +15,8 @@ struct TreeRestore {
     let repository: Repository
     /// Replaces files that exist. Else the target must be absent or an empty folder.
     var overwrites = true
-    /// Sets permissions (without set-user-ID, set-group-ID and sticky) and times, of folders too. kando sets permissions of
-    /// files only.
-    var keepsAttributes = false
+    /// What is set of files, folders and links; nil for kando's way: the permissions of files only.
+    var attributes: RestoredAttributes?
 
     /// What was written.
     struct Figures: Sendable {
@@ -33,7 +32,7 @@ struct TreeRestore {
         var figures = Figures()
         try checkTarget(target)
         guard root.kind == .directory else {
-            if keepsAttributes {
+            if attributes != nil {
                 try await restoreLeaf(root, to: target, &figures)
             } else {
                 // As kando: into whatever the caller named, which may be a pipe or a link.
@@ -51,10 +50,10 @@ struct TreeRestore {
             }
             try makeFolder(path)
             figures.directories += 1
-            if keepsAttributes { folders.append((path, found.entry)) }
+            if attributes != nil { folders.append((path, found.entry)) }
         }
         // Last and from below: writing into a folder changes its time, and its permissions may forbid writing.
-        if keepsAttributes { for folder in folders.reversed() { try setAttributes(folder.entry, of: folder.path) } }
+        for folder in folders.reversed() { try setAttributes(of: folder) }
         return figures
     }
 
@@ -106,9 +105,14 @@ struct TreeRestore {
         let file = try DescriptorStream(creating: part, mode: 0o600)
         do {
             try await repository.openFile(entry).forEachChunk { chunk in try await file.write(chunk) }
-            let mode = keepsAttributes || entry.mode.bits & 0o777 != 0 ? entry.mode.bits & 0o777 : 0o644
-            guard chmod(part, mode_t(mode)) == 0 else { throw failure("set the permissions of", path) }
-            if keepsAttributes { try setTime(entry.modified, of: part, shownAs: path) }
+            if let attributes {
+                try attributes.set(entry, of: part, shownAs: path)
+            } else {
+                let mode = entry.mode.bits & 0o777
+                guard chmod(part, mode_t(mode == 0 ? 0o644 : mode)) == 0 else {
+                    throw failure("set the permissions of", path)
+                }
+            }
             guard rename(part, path) == 0 else { throw failure("make the file", path) }
         } catch {
             unlink(part)
@@ -127,7 +131,7 @@ struct TreeRestore {
             bytes.baseAddress.map { symlink($0.assumingMemoryBound(to: CChar.self), path) } ?? -1
         }
         guard made == 0 else { throw failure("make the link", path) }
-        if keepsAttributes { try setTime(entry.modified, of: path, shownAs: path) }
+        try attributes?.set(entry, of: path, shownAs: path)
     }
 
     /// A folder is never replaced by something else.
@@ -155,22 +159,11 @@ struct TreeRestore {
         guard mkdir(path, 0o755) == 0 else { throw failure("make the folder", path) }
     }
 
-    private func setAttributes(_ entry: DirectoryEntry, of path: String) throws {
+    private func setAttributes(of folder: (path: String, entry: DirectoryEntry)) throws {
         // The root of a stream was never a folder: kopia gives it everything for everybody and a time before 1970.
-        if let modified = entry.modified, modified.seconds < 0 { return }
-        guard chmod(path, mode_t(entry.mode.bits & 0o777)) == 0 else { throw failure("set the permissions of", path) }
-        try setTime(entry.modified, of: path, shownAs: path)
+        if let modified = folder.entry.modified, modified.seconds < 0 { return }
+        try attributes?.set(folder.entry, of: folder.path, shownAs: folder.path)
     }
 
-    private func setTime(_ modified: Timestamp?, of path: String, shownAs name: String) throws {
-        guard let modified, modified.seconds >= 0 else { return }
-        let time = timespec(tv_sec: Int(modified.seconds), tv_nsec: Int(modified.nanoseconds))
-        guard utimensat(AT_FDCWD, path, [time, time], AT_SYMLINK_NOFOLLOW) == 0 else {
-            throw failure("set the time of", name)
-        }
-    }
-
-    private func failure(_ what: String, _ path: String) -> PodRunnerError {
-        PodRunnerError(.input, "cannot \(what) \(path): \(SystemError.text(errno))")
-    }
+    private func failure(_ what: String, _ path: String) -> PodRunnerError { .local(what, path) }
 }

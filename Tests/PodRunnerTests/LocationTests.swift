@@ -201,6 +201,15 @@ func worldWithRepository() async throws -> World {
         #expect(path.file == item.file)
     }
 
+    @Test(arguments: [
+        ("backup.sql", "app1", "/kanister-backups/app1"), ("/backup.sql", "Größe 1", "/kanister-backups/Größe 1"),
+        ("backup.sql", "a/b%", "/kanister-backups/a%2Fb%25"), ("backup.sql", "..", "/kanister-backups/%2E%2E"),
+        ("backup.sql", "a.b\n", "/kanister-backups/a.b%0A"), ("pg/backup.sql", "app1", "pg"),
+    ])
+    func databasesHaveSourcesOfTheirOwn(path: String, database: String, expected: String) throws {
+        #expect(try LocationPath(path).sourcePath(database: database) == expected)
+    }
+
     @Test(arguments: ["", "/", ".", "a/", "..", "a/.."])
     func whatNamesNoFileIsRefused(_ path: String) {
         let expected = PodRunnerError(

@@ -2,6 +2,7 @@ import Glibc
 import GoFormats
 import KopiaRepository
 import RunnerContract
+import Synchronization
 import TestSupport
 import Testing
 
@@ -58,6 +59,42 @@ import Testing
         #expect(facts("\(target)/sub/closed") == "550 1000000003.123456789")
         #expect(facts("\(target)/sub") == "755 1000000004.123456789")
         chmod("\(target)/sub/closed", 0o750)
+    }
+
+    @Test func permissionsAndTimesCanBeLeftAlone() async throws {
+        let world = try await worldWithRepository()
+        let id = try await pushedTree(world)
+        let target = world.path("restored")
+        let restored = await world.run(
+            ["snapshot", "restore", id, target, "--skip-owners", "--skip-permissions", "--skip-times"]
+                + world.repository)
+        try #require(restored.code == 0, "\(restored.errors)")
+        let mask = umask(0o022)
+        _ = umask(mask)
+        #expect(facts("\(target)/hello.txt").hasPrefix(String(0o666 & ~mask, radix: 8) + " "))
+        #expect(facts("\(target)/sub/closed").hasPrefix(String(0o777 & ~mask, radix: 8) + " "))
+        #expect(!facts("\(target)/hello.txt").hasSuffix(" 1000000001.123456789"))
+    }
+
+    /// An entry as kopia stores it: another owner, and set-user-ID.
+    @Test(arguments: [true, false])
+    func ownersComeBackAndSetUserIDOnlyWithThem(skipping: Bool) async throws {
+        let world = try await worldWithRepository()
+        try Files.write([1], world.path("file"))
+        let setUserID: UInt32 = 0o40000000
+        let entry = DirectoryEntry(
+            name: "file", kind: .file, mode: FileMode(bits: 0o755 | setUserID),
+            modified: Timestamp(seconds: 1_000_000_000),
+            userID: getuid() + 4711, groupID: getgid() + 4712,
+            object: try #require(ObjectID(String(repeating: "0", count: 32))))
+        try RestoredAttributes(owners: !skipping).set(entry, of: world.path("file"), shownAs: "file")
+        var status = stat()
+        #expect(lstat(world.path("file"), &status) == 0)
+        let isGiven = getuid() == 0 && !skipping
+        #expect(status.st_uid == (isGiven ? 4711 : getuid()))
+        #expect(status.st_gid == (isGiven ? getgid() + 4712 : getgid()))
+        #expect(status.st_mode & 0o7777 == (isGiven ? 0o4755 : 0o755))
+        #expect(status.st_mtim.tv_sec == 1_000_000_000)
     }
 
     @Test func nothingIsOverwrittenUnlessAskedFor() async throws {
@@ -133,33 +170,43 @@ import Testing
 
     // MARK: Expire
 
-    /// Days in the order they were made.
-    private func pushedDays(_ world: borrowing World, pinning pinned: Int) async throws -> [String] {
-        var ids: [String] = []
-        try await Repository.with(
+    /// One snapshot a day, in the order they were made.
+    ///
+    /// - Parameter databases: the tag `database` of each.
+    private func pushedDays(
+        _ world: borrowing World, databases: [String?], pinning pinned: Int? = nil
+    ) async throws -> [String] {
+        let day = Mutex(0)
+        return try await Repository.with(
             at: .filesystem(path: world.repositoryPath), password: RepositoryPassword(World.password),
-            access: .readWrite, identity: RepositoryAccessPoint.defaultIdentity
+            access: .readWrite, identity: RepositoryAccessPoint.defaultIdentity,
+            clock: { Timestamp(seconds: 1_769_904_000 + Int64(day.withLock { $0 }) * 86_400) }
         ) { repository in
-            for day in 0..<14 {
+            var ids: [String] = []
+            for (number, database) in databases.enumerated() {
+                day.withLock { $0 = number }
                 var options = SnapshotOptions()
-                options.pins = day == pinned ? ["audit"] : []
+                options.pins = number == pinned ? ["audit"] : []
+                options.tags = database.map { ["database": $0] } ?? [:]
                 let written = try await repository.writeSnapshot(
                     of: RepositoryAccessPoint.defaultIdentity.source(path: "/app"), options: options
-                ) { try await $0.addFile("x", bytes: [UInt8(day)]) }
+                ) { try await $0.addFile("x", bytes: [UInt8(number)]) }
                 ids.append(written.snapshot.id.description)
             }
+            return ids
         }
-        return ids
     }
 
-    /// All of one moment: kopia's standard policy keeps the latest ten, and here the other periods add none.
+    /// kopia's standard policy keeps, of one snapshot a day from Sunday 2026-02-01 to Monday 2026-02-16, the latest ten (7th to
+    /// 16th), the last of each week (1st, 8th, 15th, 16th), and of the month and the year.
     @Test func whatRetentionDoesNotKeepGoesAndPinnedOnesStay() async throws {
         let world = try await worldWithRepository()
-        let ids = try await pushedDays(world, pinning: 1)
+        let ids = try await pushedDays(world, databases: Array(repeating: nil, count: 16), pinning: 1)
+        let gone = [2, 3, 4, 5].map { ids[$0] }
         let before = world.repositoryFiles()
         let shown = await world.run(["snapshot", "expire", "--all"] + world.repository)
         #expect(shown.code == 0)
-        #expect(shown.lines.map { $0.split(separator: " ")[2] } == [ids[0], ids[2], ids[3]].map { $0[...] })
+        #expect(shown.lines.map { $0.split(separator: " ")[2] } == gone.map { $0[...] })
         #expect(shown.errors == "nothing was deleted; give --delete to do it\n")
         #expect(world.repositoryFiles() == before)
         let other = await world.run(
@@ -169,10 +216,22 @@ import Testing
         #expect(deleted.code == 0)
         let json = try JSONParser.parse(deleted.text)
         #expect(json["deleted"] == true)
-        #expect(json["snapshots"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == [ids[0], ids[2], ids[3]])
+        #expect(json["snapshots"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == gone)
         let left = await world.run(["snapshot", "list", "--json"] + world.repository)
         let remaining = try JSONParser.parse(left.text).arrayValue ?? []
-        #expect(remaining.compactMap { $0["id"]?.stringValue } == [ids[1]] + ids[4...])
+        #expect(remaining.compactMap { $0["id"]?.stringValue } == ids.filter { !gone.contains($0) })
+    }
+
+    /// Of a database that rests the last backups stay, however many newer ones of others the source has.
+    @Test func newerSnapshotsOfOneDatabaseDoNotPushOutAnother() async throws {
+        let world = try await worldWithRepository()
+        let databases = ["resting", "resting"] + Array(repeating: "busy", count: 16) + [nil]
+        let ids = try await pushedDays(world, databases: databases)
+        let shown = await world.run(["snapshot", "expire", "--all", "--json"] + world.repository)
+        let expired =
+            try JSONParser.parse(shown.text)["snapshots"]?.arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
+        #expect(!expired.isEmpty)
+        #expect(expired.allSatisfy { ids[2..<18].contains($0) })
     }
 
     @Test(arguments: [["--all", "--source", "a@b:/c"], [], ["--all", "--delete", "--dry-run"]])

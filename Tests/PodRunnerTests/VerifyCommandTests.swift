@@ -40,8 +40,6 @@ struct DamagedRepository: Sendable, CustomTestStringConvertible {
             ]),
         DamagedRepository(
             name: "corrupt-format-blob", named: ["the format block 'kopia.repository' of 615 bytes is damaged"]),
-        DamagedRepository(
-            name: "corrupt-format-tampered", named: ["the format block 'kopia.repository' was altered"]),
     ]
 }
 
@@ -71,6 +69,25 @@ struct VerifyCommandTests {
         let problems = report["problems"]?.arrayValue ?? []
         #expect(problems.contains { $0["severity"] == "damage" })
         #expect(problems.allSatisfy { $0["message"]?.stringValue?.isEmpty == false })
+    }
+
+    /// A wrong password is no damage, and a format block that was altered cannot be told from one.
+    @Test(arguments: [("default", "wrong"), ("corrupt-format-tampered", GoldenRepository.password)])
+    func whatDoesNotDecryptIsARepositoryThatCannotBeOpened(name: String, password: String) async throws {
+        var world = try World()
+        world.environment["KOPIA_PASSWORD"] = password
+        for command in [["snapshot", "verify"], ["repository", "verify", "--json"]] {
+            let outcome = await world.run(command + ["--repository", "file://\(GoldenRepository.path(name))"])
+            #expect(outcome.code == 5)
+            #expect(outcome.text == "")
+            #expect(
+                outcome.errors == """
+                    pod-runner: error: the password is wrong, or the format block 'kopia.repository' was altered: it does not \
+                    decrypt
+                    hint: check the password; if it is right, restore 'kopia.repository' from a copy
+
+                    """)
+        }
     }
 
     @Test func aSoundOneIsSaidToBe() async throws {

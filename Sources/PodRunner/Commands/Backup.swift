@@ -144,7 +144,10 @@ private struct BackupRun: Sendable {
     let startTime: Timestamp
 
     func perform(_ options: SnapshotOptions) async throws -> WrittenSnapshot {
-        let source = access.identity.source(path: place.folder)
+        let source = access.identity.source(path: place.sourcePath(database: session.database.name))
+        var options = options
+        // The folder kando would write, whatever the source is called.
+        options.rootName = place.folder
         let beat = Heartbeat("dumped", context)
         return try await access.open(.readWrite) { repository in
             try await beat.during(every: heartbeat) {

@@ -7,8 +7,8 @@ extension SnapshotGroup {
         static let configuration = CommandConfiguration(
             abstract: "Write a snapshot, or a part of it, to a folder of this machine.",
             discussion: """
-                Files, folders and symbolic links with their permissions and times; owners stay those of who runs this. A file is \
-                complete or not there. The target must not exist or be an empty folder, unless --overwrite is given: then files \
+                Files, folders and symbolic links with their owners, permissions and times. Owners that this user may not give are left \
+                out, and with them set-user-ID and set-group-ID. A file is complete or not there. The target must not exist or be an empty folder, unless --overwrite is given: then files \
                 of the same names are replaced and others left alone.
                 """)
 
@@ -17,6 +17,9 @@ extension SnapshotGroup {
         @Argument(help: "Where to; a file when the snapshot or the part of it is one.") var target: String
         @Option(help: ArgumentHelp("Only this file or folder of it.", valueName: "path")) var path: String = ""
         @Flag(help: "Replace files that exist.") var overwrite = false
+        @Flag(help: "Leave owners as those of who runs this.") var skipOwners = false
+        @Flag(help: "Leave permissions as those of new files.") var skipPermissions = false
+        @Flag(help: "Leave times as they are.") var skipTimes = false
 
         func run(_ context: RunContext) async throws {
             let access = try await repository.resolve(context)
@@ -25,7 +28,8 @@ extension SnapshotGroup {
                 let start = try await repository.entry(at: path, in: found)
                 var restore = TreeRestore(repository: repository)
                 restore.overwrites = overwrite
-                restore.keepsAttributes = true
+                restore.attributes = RestoredAttributes(
+                    owners: !skipOwners, permissions: !skipPermissions, times: !skipTimes)
                 return try await restore.restore(start, to: target)
             }
             context.note(

@@ -12,8 +12,8 @@ extension SnapshotGroup {
                 problem and names blob, content, snapshot and file. Also for repositories that cannot be used any more because an \
                 index is damaged. Writes nothing.
 
-                Exit code 6 when something is damaged. That includes a format block that does not decrypt, which cannot be \
-                told from a wrong password.
+                Exit code 6 when something is damaged; 5 when the repository could not be looked at: the storage does not answer, or \
+                the password is wrong (a format block that was altered looks the same).
                 """)
 
         @OptionGroup var repository: RepositoryOptions
@@ -62,7 +62,7 @@ struct VerificationExtent: ParsableArguments, Sendable {
             report = try await Repository.verify(
                 at: access.location, password: access.password, identity: access.identity,
                 snapshots: snapshots, readsFiles: readData)
-        } catch let error as RepositoryError where error.code == .damaged || error.code == .wrongPassword {
+        } catch let error as RepositoryError where error.code == .damaged {
             if json { try await context.print(GoJSON.text(Self.json(error))) }
             throw PodRunnerError(.verification, error.message, hint: error.hint)
         }
