@@ -22,3 +22,17 @@ public struct SecretBytes: Sendable, Hashable, CustomStringConvertible, CustomDe
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
+
+extension SecretBytes {
+    /// A key of one purpose, made from these bytes by HKDF-SHA256 (RFC 5869, no salt): it tells nothing about them nor about
+    /// the keys of other purposes.
+    ///
+    /// - Parameter length: in bytes, 1 … 8160.
+    /// - Throws: `FormatError.Code.invalidParameter` for another length.
+    public func derivedKey(for purpose: String, length: Int) throws(FormatError) -> SecretBytes {
+        guard (1...8160).contains(length) else {
+            throw FormatError(.invalidParameter, "a key of \(length) bytes cannot be derived: 1 to 8160 are possible")
+        }
+        return try HKDF.derive(material: self, salt: [], info: purpose, length: length)
+    }
+}

@@ -44,7 +44,7 @@ extension Repository {
                 contents: contents, manifests: manifests,
                 blobs: BlobSide(storage: storage, contents: contents, manifests: manifests, format: format),
                 status: RepositoryStatus(format, location: location, access: access, identity: identity),
-                identity: identity, access: access, clock: clock)
+                identity: identity, access: access, hashSecret: format.parameters.secret, clock: clock)
             return (repository, contents)
         }
         do {

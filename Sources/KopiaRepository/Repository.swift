@@ -1,7 +1,7 @@
 package import GoFormats
 import KopiaBlob
 package import KopiaContent
-import KopiaFormat
+package import KopiaFormat
 package import KopiaManifest
 
 /// An open kopia repository. There is one only inside `with`, which always closes it.
@@ -20,6 +20,8 @@ public final class Repository: Sendable {
     let blobs: BlobSide?
     /// Chunks, contents and pieces of metadata worked on at once.
     let parallelism: Int
+    /// The key of the contents' hashes, which keys of other purposes are made from.
+    let hashSecret: SecretBytes?
 
     /// Facts about the repository; no secrets.
     public let status: RepositoryStatus
@@ -27,19 +29,22 @@ public final class Repository: Sendable {
     /// - Parameters:
     ///   - contents: stays the caller's to close.
     ///   - manifests: on top of `contents`.
+    ///   - hashSecret: what a repository server gives its sessions as the secret of the content hash. It is the same
+    ///     that a repository in blobs has in its format, so that `derivedKey` gives the same keys on both ways.
     package convenience init(
         contents: any ContentStore, manifests: any ManifestStore, status: RepositoryStatus,
         identity: RepositoryIdentity, access: RepositoryAccess,
-        clock: @escaping @Sendable () -> Timestamp = Timestamp.now, parallelism: Int = CPU.count
+        hashSecret: SecretBytes? = nil, clock: @escaping @Sendable () -> Timestamp = Timestamp.now,
+        parallelism: Int = CPU.count
     ) {
         self.init(
             contents: contents, manifests: manifests, blobs: nil, status: status, identity: identity, access: access,
-            clock: clock, parallelism: parallelism)
+            hashSecret: hashSecret, clock: clock, parallelism: parallelism)
     }
 
     init(
         contents: any ContentStore, manifests: any ManifestStore, blobs: BlobSide?, status: RepositoryStatus,
-        identity: RepositoryIdentity, access: RepositoryAccess,
+        identity: RepositoryIdentity, access: RepositoryAccess, hashSecret: SecretBytes? = nil,
         clock: @escaping @Sendable () -> Timestamp = Timestamp.now, parallelism: Int = CPU.count
     ) {
         self.contents = contents
@@ -50,6 +55,7 @@ public final class Repository: Sendable {
         self.clock = clock
         self.parallelism = max(1, parallelism)
         self.blobs = blobs
+        self.hashSecret = hashSecret
     }
 
     /// The rooms below, for what a repository server does not offer.

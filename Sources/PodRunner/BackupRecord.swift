@@ -30,6 +30,8 @@ struct BackupRecord: Sendable, Hashable {
     var dumpBytes: Int64
     var dumpProgram: String
     var dumpArguments: [String]
+    /// Of every table in the dump; nil in records of before, and where they were made in a way this program does not know.
+    var tables: TableDigests?
 
     var serverMajor: Int { serverVersion / 10_000 }
 
@@ -49,6 +51,7 @@ struct BackupRecord: Sendable, Hashable {
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
             ],
+            "tables": tables?.json ?? .null,
         ]
     }
 
@@ -100,11 +103,12 @@ struct BackupRecord: Sendable, Hashable {
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
         dumpProgram = dump?["program"]?.stringValue ?? ""
         dumpArguments = (dump?["arguments"]?.arrayValue ?? []).compactMap(\.stringValue)
+        tables = value["tables"].flatMap { TableDigests(json: $0) }
     }
 
     init(
         session: DumpSession, settings: PostgresSettings, options: DumpOptions, runID: String, dumpFile: String,
-        dumpBytes: Int64, startTime: Timestamp, endTime: Timestamp
+        dumpBytes: Int64, tables: TableDigests, startTime: Timestamp, endTime: Timestamp
     ) {
         self.runID = runID
         self.startTime = startTime
@@ -124,5 +128,6 @@ struct BackupRecord: Sendable, Hashable {
         self.dumpBytes = dumpBytes
         dumpProgram = "pg_dump \(options.program.version)"
         dumpArguments = options.arguments
+        self.tables = tables
     }
 }

@@ -1,3 +1,4 @@
+import GoFormats
 import ProcessIO
 
 /// Everything about a database that must be known before its dump starts, held together by one exported snapshot.
@@ -8,6 +9,9 @@ public struct DumpSession: Sendable {
     public let roles: RoleClosure
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
+    /// What the text of the dump's rows depends on.
+    public let copySettings: CopyTextSettings
+    private let client: PostgresClient
 
     /// Connects, opens a transaction and reads the facts; the transaction stays open for the time of `body`.
     ///
@@ -22,13 +26,38 @@ public struct DumpSession: Sendable {
             if client.serverMajor >= 17 { try await client.query("SET transaction_timeout = 0") }
             try await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let snapshot = try await client.query("SELECT pg_catalog.pg_export_snapshot() AS snapshot").single()
+            let database = try await DatabaseProperties.read(from: client)
+            let money = try await client.query("SELECT pg_catalog.current_setting('lc_monetary') AS locale").single()
             let session = DumpSession(
-                source: try await SourceFacts.read(from: client),
-                database: try await DatabaseProperties.read(from: client),
+                source: try await SourceFacts.read(from: client), database: database,
                 extensions: try await DatabaseExtension.all(in: client),
-                roles: try await RoleClosure.read(from: client), snapshot: try snapshot.required("snapshot"))
+                roles: try await RoleClosure.read(from: client), snapshot: try snapshot.required("snapshot"),
+                copySettings: CopyTextSettings(
+                    encoding: database.encoding, monetaryLocale: try money.required("locale")),
+                client: client)
             return try await body(session)
         }
+    }
+
+    /// The digests of a finished dump. Names that are not UTF-8, in a dump of another encoding, are translated by the server.
+    ///
+    /// - Throws: `PostgresError`.
+    public func digests(of digester: CopyDigester, key: RowHashKey) async throws -> TableDigests {
+        var tables = try digester.finish()
+        for (position, header) in digester.foreignNames where tables.indices.contains(position) {
+            tables[position].schema = try await text(header.schema)
+            tables[position].table = try await text(header.table)
+            tables[position].columns = []
+            for column in header.columns { tables[position].columns.append(try await text(column)) }
+        }
+        return TableDigests(key: key, settings: copySettings, tables: tables)
+    }
+
+    private func text(_ bytes: [UInt8]) async throws -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        return try await client.query(
+            "SELECT pg_catalog.convert_from($1::bytea, $2) AS text", ["\\x\(Hex.encode(bytes))", database.encoding]
+        ).single().required("text")
     }
 }
 
@@ -40,6 +69,9 @@ public struct DumpOptions: Sendable {
     public var snapshot: String?
     /// How long to wait for table locks before giving up, so that we never queue behind DDL and block others.
     public var lockWaitSeconds: Int
+    /// The key of the dump's `\restrict` line: letters and digits that the server cannot know. With the same key two dumps
+    /// of the same rows are equal. Nil leaves the choice to pg_dump, which takes another one each time.
+    public var restrictKey: String?
     /// The child's environment before the connection variables.
     public var environment: [String: String]
 
@@ -65,10 +97,21 @@ public struct DumpOptions: Sendable {
         return arguments
     }
 
+    /// The restrict key is on the command line because pg_dump takes it nowhere else; it is in the dump as well. Programs
+    /// of before `\restrict` write no such line and need none.
     var command: ChildCommand {
         var environment = settings.childEnvironment(base: environment)
         environment["PGAPPNAME"] = settings["application_name"] ?? "pod-runner"
+        environment["PGOPTIONS"] = sessionOptions
+        var arguments = arguments + ["--dbname=\(PostgresSettings.keepaliveText)"]
+        if let restrictKey, program.knowsRestrict { arguments.append("--restrict-key=\(restrictKey)") }
         return ChildCommand(program.path, arguments, environment: environment)
+    }
+
+    /// The caller's own, then those that rows depend on: of two the last one counts. pg_dump sets the search path itself.
+    private var sessionOptions: String {
+        let pinned = CopyTextSettings.pinned.filter { !$0.value.isEmpty }.map { "-c \($0.name)=\($0.value)" }
+        return ([settings["options"]].compactMap { $0 } + pinned).joined(separator: " ")
     }
 }
 

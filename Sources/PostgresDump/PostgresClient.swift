@@ -173,9 +173,7 @@ extension Connection {
         var parameters = settings.parameters
         parameters["password"] = settings.password?.revealed
         parameters["fallback_application_name"] = "pod-runner"
-        // Load balancers drop connections that are silent for minutes; a dump holds one open while pg_dump works.
-        for (keyword, value) in ["keepalives_idle": "60", "keepalives_interval": "15", "keepalives_count": "6"]
-        where parameters[keyword] == nil {
+        for (keyword, value) in PostgresSettings.keepalives where parameters[keyword] == nil {
             parameters[keyword] = value
         }
         let timeout = parameters["connect_timeout"].flatMap { Int($0) } ?? defaultTimeoutSeconds

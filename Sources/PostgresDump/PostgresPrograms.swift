@@ -76,6 +76,15 @@ public struct PostgresProgram: Sendable, Hashable {
         }
     }
 
+    /// Whether the program knows `\restrict`: pg_dump writes it around its dumps, psql can be kept from running commands.
+    ///
+    /// Source: PostgreSQL release notes 13.22, 14.19, 15.14, 16.10, 17.6 (CVE-2025-8714).
+    public var knowsRestrict: Bool {
+        guard major < 18 else { return true }
+        let minor = version.split(separator: ".").dropFirst().first.flatMap { Int($0) } ?? 0
+        return [13: 22, 14: 19, 15: 14, 16: 10, 17: 6][major].map { minor >= $0 } ?? false
+    }
+
     /// `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`, `psql (PostgreSQL) 18beta1`.
     static func parse(_ text: String, path: String) -> PostgresProgram? {
         let words = text.split(whereSeparator: \.isWhitespace)

@@ -29,6 +29,8 @@ public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
         for (keyword, value) in overrides {
             if let value { parameters[keyword] = value }
         }
+        // A certificate authority is given to know whom we talk to; libpq would still take any server for the right one.
+        if parameters["sslrootcert"] != nil, parameters["sslmode"] == nil { parameters["sslmode"] = "verify-full" }
         self.parameters = parameters
         password = environment["PGPASSWORD"].flatMap { $0.isEmpty ? nil : Secret($0) }
         if let port = parameters["port"] { try Self.check(number: port, 1...65535, named: "port (PGPORT)") }
@@ -39,6 +41,15 @@ public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
             throw PostgresError(.settings, "a connection setting contains a NUL byte")
         }
     }
+
+    /// A load balancer forgets flows that are silent for some minutes (Azure's after 4), and a dump's control connection is
+    /// silent for hours. In libpq's key words and units: seconds, but for the last one milliseconds.
+    static let keepalives: [(keyword: String, value: String)] = [
+        ("keepalives", "1"), ("keepalives_idle", "60"), ("keepalives_interval", "15"), ("keepalives_count", "8"),
+        ("tcp_user_timeout", "180000"),
+    ]
+
+    static var keepaliveText: String { keepalives.map { "\($0.keyword)=\($0.value)" }.joined(separator: " ") }
 
     private static func check(
         number: String, _ range: ClosedRange<Int>, named name: String

@@ -29,13 +29,8 @@ public struct RestoreOptions: Sendable {
     }
 
     /// psql executes `\` commands of what it reads; only versions with `\restrict` can be told not to.
-    ///
-    /// Source: PostgreSQL release notes 13.22, 14.19, 15.14, 16.10, 17.6 (CVE-2025-8714).
     public func checkProgram() throws(PostgresError) {
-        let firstFixed = [13: 22, 14: 19, 15: 14, 16: 10, 17: 6]
-        guard program.major < 18 else { return }
-        let minor = program.version.split(separator: ".").dropFirst().first.flatMap { Int($0) } ?? 0
-        if let fixed = firstFixed[program.major], minor >= fixed { return }
+        guard !program.knowsRestrict else { return }
         throw PostgresError(
             .version, "psql \(program.version) (\(program.path)) cannot be kept from running commands inside a dump",
             hint: "install psql 13.22, 14.19, 15.14, 16.10, 17.6, 18 or newer (CVE-2025-8714)")

@@ -1,4 +1,5 @@
 import GoFormats
+import ProcessIO
 import Testing
 
 @testable import PostgresDump
@@ -44,6 +45,32 @@ import Testing
                 "--format=plain", "--no-password", "--no-subscriptions", "--quote-all-identifiers",
                 "--lock-wait-timeout=120s", "--snapshot=1-2-3",
             ])
+    }
+
+    @Test(arguments: [
+        ("15.14", ["--restrict-key=secret"]), ("15.13", []), ("14.19", ["--restrict-key=secret"]), ("12.20", []),
+        ("18.0", ["--restrict-key=secret"]),
+    ])
+    func onlyPgDumpsThatKnowItGetARestrictKey(_ version: String, _ expected: [String]) throws {
+        let settings = try PostgresSettings(environment: ["PGOPTIONS": "-c work_mem=8MB"])
+        let major = try #require(Int(version.prefix(2)))
+        let program = PostgresProgram(path: "/usr/bin/pg_dump", major: major, version: version)
+        var options = DumpOptions(program: program, settings: settings, snapshot: nil, environment: [:])
+        options.restrictKey = "secret"
+        #expect(options.command.arguments.filter { $0.hasPrefix("--restrict-key") } == expected)
+        #expect(!options.arguments.contains { $0.contains("secret") })
+        // Ours come last and win.
+        #expect(
+            options.command.environment["PGOPTIONS"]?.hasPrefix("-c work_mem=8MB -c DateStyle=ISO -c IntervalStyle=")
+                == true)
+    }
+
+    @Test(arguments: [
+        (["PGSSLROOTCERT": "/ca"], "verify-full"), (["PGSSLROOTCERT": "/ca", "PGSSLMODE": "require"], "require"),
+        ([:], nil),
+    ])
+    func aCertificateAuthorityMeansThatTheServerIsChecked(_ variables: [String: String], _ mode: String?) throws {
+        #expect(try PostgresSettings(environment: variables)["sslmode"] == mode)
     }
 
     @Test(arguments: ["0", "65536", "-1", "5432x", ""])

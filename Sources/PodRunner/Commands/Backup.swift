@@ -152,16 +152,22 @@ private struct BackupRun: Sendable {
         return try await access.open(.readWrite) { repository in
             try await beat.during(every: heartbeat) {
                 try await repository.writeSnapshot(of: source, options: options) { writer in
+                    let keys = try DumpKeys(of: repository, database: session.database.name)
+                    var dump = dump
+                    dump.restrictKey = keys.restrict
+                    var digester = CopyDigester(key: keys.rows)
                     try await DumpStream.with(dump, standardError: context.errors) { stream in
                         _ = try await writer.addFile(place.file) {
-                            let chunk = try await stream.read()
-                            beat.add(chunk?.count ?? 0)
+                            guard let chunk = try await stream.read() else { return nil }
+                            beat.add(chunk.count)
+                            digester.scan(chunk)
                             return chunk
                         }
                     }
+                    let tables = try await session.digests(of: digester, key: keys.rows)
                     let record = BackupRecord(
                         session: session, settings: dump.settings, options: dump, runID: runID, dumpFile: place.file,
-                        dumpBytes: beat.total, startTime: startTime, endTime: context.clock())
+                        dumpBytes: beat.total, tables: tables, startTime: startTime, endTime: context.clock())
                     let roles = session.roles.script(database: session.database.name)
                     let instructions = RestoreInstructions.text(record: record, source: source)
                     try await writer.addFile(BackupRecord.fileName, mode: .file, bytes: record.text)
@@ -171,6 +177,28 @@ private struct BackupRun: Sendable {
                 }
             }
         }
+    }
+}
+
+/// The keys a dump needs, from the repository's secret: stable, so that an unchanged database has an unchanged dump and
+/// equal digests mean equal rows, and unknown to the database's server.
+struct DumpKeys: Sendable {
+    /// 64 hexadecimal digits.
+    let restrict: String
+    let rows: RowHashKey
+
+    /// - Throws: `RepositoryError`.
+    init(of repository: Repository, database: String) throws {
+        func key(_ purpose: String, _ length: Int) throws -> [UInt8] {
+            if let key = try repository.derivedKey(for: purpose, length: length) { return key.bytes }
+            var generator = SystemRandomNumberGenerator()
+            return (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        }
+        restrict = Hex.encode(try key("pg_dump restrict key " + database, 32))
+        guard let rows = RowHashKey(try key("row hash", 16)) else {
+            throw PodRunnerError(.repository, "the repository gave a row hash key of another length than 16 bytes")
+        }
+        self.rows = rows
     }
 }
 
