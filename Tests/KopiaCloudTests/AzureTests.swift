@@ -94,6 +94,31 @@ struct AzureDoubleTests {
         #expect(try await storage.lock(of: id)?.until == later)
     }
 
+    @Test func versionsShowWhatWasThere() async throws {
+        let server = try AzureDouble.withVersions.get()
+        let storage = try server.storage(container: try await server.makeContainer(), listPageMax: 1)
+        let id = try #require(BlobID("p0123"))
+        try await storage.put(id, [1, 2, 3], retention: BlobRetention(mode: .locked, periodSeconds: 86_400))
+        try await storage.put(id, [4, 5])
+        try await storage.delete(id)
+        let versions = try await storage.versions(prefix: "p")
+        #expect(versions.map(\.length) == [3, 2])
+        #expect(!versions.contains { $0.isCurrent || $0.isDeleteMarker })
+        let locked = versions[0].version
+        #expect(try await storage.lock(of: id, version: locked)?.mode == .locked)
+        #expect(try await storage.get(id, version: locked, range: nil) == [1, 2, 3])
+        #expect(try await storage.get(id, version: locked, range: 0..<2) == [1, 2])
+        await #expect(throws: BlobError.self) { try await storage.get(id) }
+    }
+
+    @Test(arguments: [true, false])
+    func whetherAContainerCanLockIsSeen(hasVersions: Bool) async throws {
+        let server = try hasVersions ? AzureDouble.withVersions.get() : AzureDouble.withoutVersions.get()
+        let support = try await server.storage(container: try await server.makeContainer()).lockSupport()
+        #expect(support.locksVersions == hasVersions)
+        #expect(abs(try #require(support.time).secondsSince(.now())) < 60)
+    }
+
     @Test func aBlobWithoutALockHasNone() async throws {
         let double = try AzureDouble.withVersions.get()
         let storage = try double.storage(container: try await double.makeContainer())

@@ -114,6 +114,43 @@ struct S3MotoTests {
         #expect(try await storage.list(prefix: "").isEmpty)
     }
 
+    /// What an attacker can do to a locked blob: put something over it, and hide it.
+    @Test(arguments: [1, 1000])
+    func versionsShowWhatWasThere(listPageMax: Int) async throws {
+        let server = try S3Server.moto.get()
+        let storage = try server.storage(
+            bucket: try await server.makeBucket(hasObjectLock: true), listPageMax: listPageMax)
+        let id = try #require(Self.id)
+        let other = try #require(BlobID("p01234"))
+        try await storage.put(id, [1, 2, 3], retention: BlobRetention(mode: .compliance, periodSeconds: 86_400))
+        try await storage.put(id, [4, 5])
+        try await storage.put(other, [6])
+        #expect(try await storage.lock(of: id) == nil)
+        try await storage.delete(id)
+        let versions = try await storage.versions(prefix: "p0123")
+        #expect(versions.count == 4)
+        #expect(versions.filter(\.isCurrent).map(\.id).sorted() == [id, other])
+        let marker = try #require(versions.first { $0.isDeleteMarker })
+        #expect(marker.id == id && marker.isCurrent && marker.length == 0)
+        let locked = try #require(versions.first { $0.length == 3 })
+        #expect(abs(locked.time.secondsSince(.now())) < 60)
+        #expect(try await storage.lock(of: id, version: locked.version)?.mode == .compliance)
+        #expect(try await storage.get(id, version: locked.version, range: nil) == [1, 2, 3])
+        #expect(try await storage.get(id, version: locked.version, range: 1..<3) == [2, 3])
+        await #expect(throws: BlobError.self) { try await storage.get(id) }
+        await #expect(throws: BlobError.self) { try await storage.lock(of: id) }
+    }
+
+    @Test(arguments: [true, false])
+    func whetherABucketCanLockIsSeen(hasObjectLock: Bool) async throws {
+        let server = try S3Server.moto.get()
+        let storage = try server.storage(bucket: try await server.makeBucket(hasObjectLock: hasObjectLock))
+        let support = try await storage.lockSupport()
+        #expect(support.keepsVersions == hasObjectLock)
+        #expect(support.locksVersions == hasObjectLock)
+        #expect(abs(try #require(support.time).secondsSince(.now())) < 60)
+    }
+
     @Test func aBlobWithoutALockHasNone() async throws {
         let server = try S3Server.moto.get()
         let storage = try server.storage(bucket: try await server.makeBucket(hasObjectLock: true))

@@ -14,7 +14,7 @@ public import KopiaBlob
 /// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
 ///
 /// Source: kopia `repo/blob/azure/azure_storage.go`; Microsoft, Blob service REST API: Put Blob, Get Blob, Get Blob
-/// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy; `kopia-format` §1.4, §1.5.
+/// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy, Get Container Properties; `kopia-format` §1.4, §1.5.
 public struct AzureBlobStorage: LockingBlobStorage {
     /// The first one with version-level immutability is 2020-10-02.
     static let apiVersion = "2021-12-02"
@@ -49,11 +49,15 @@ public struct AzureBlobStorage: LockingBlobStorage {
     // MARK: BlobStorage
 
     public func get(_ id: BlobID, range: Range<Int64>?) async throws -> [UInt8] {
+        try await read(id, version: nil, range)
+    }
+
+    private func read(_ id: BlobID, version: String?, _ range: Range<Int64>?) async throws -> [UInt8] {
         if let range {
             guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
             // There is no way to ask for no bytes; only the length matters then.
             if range.isEmpty {
-                let length = try await metadata(of: id).length
+                let length = try await metadata(of: id, version: version).length
                 guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
                 return []
             }
@@ -61,8 +65,10 @@ public struct AzureBlobStorage: LockingBlobStorage {
         let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
         var headers: HTTPHeaders = [:]
         headers["Range"] = ByteRange.field(range)
-        let response = try await send(subject, .get, name(id), headers: headers, bodyLimit: CloudService.blobBytesMax) {
-            response throws(CloudService.Failure) in
+        let response = try await send(
+            subject, .get, name(id), query: Self.query(version: version), headers: headers,
+            bodyLimit: CloudService.blobBytesMax
+        ) { response throws(CloudService.Failure) in
             if response.head.isSuccess { return response }
             if response.status == 416, let range {
                 throw CloudService.Failure(error: ByteRange.invalid(id, range, length: ByteRange.total(response)))
@@ -94,9 +100,12 @@ public struct AzureBlobStorage: LockingBlobStorage {
         }
     }
 
-    public func metadata(of id: BlobID) async throws -> BlobMetadata {
+    public func metadata(of id: BlobID) async throws -> BlobMetadata { try await metadata(of: id, version: nil) }
+
+    private func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
         let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, name(id)) { response throws(CloudService.Failure) in
+        return try await send(subject, .head, name(id), query: Self.query(version: version)) {
+            response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let length = response.headers["Content-Length"].flatMap({ Int64($0) }),
                 let time = response.headers["Last-Modified"].flatMap(HTTPDate.parse)
@@ -108,11 +117,16 @@ public struct AzureBlobStorage: LockingBlobStorage {
     }
 
     public func list(prefix: String) async throws -> [BlobMetadata] {
-        let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
         var blobs: [BlobMetadata] = []
+        try await forEachPage(prefix: prefix, include: "metadata") { blobs += $0.blobs }
+        return blobs
+    }
+
+    private func forEachPage(prefix: String, include: String, _ body: (AzureListPage) -> Void) async throws {
+        let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
         var marker: String?
         repeat {
-            var query = "restype=container&comp=list&include=metadata&maxresults=\(listPageMax)"
+            var query = "restype=container&comp=list&include=\(include)&maxresults=\(listPageMax)"
             query += "&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))"
             if let marker { query += "&marker=\(PercentEncoding.encode(marker))" }
             let page = try await send(
@@ -121,20 +135,20 @@ public struct AzureBlobStorage: LockingBlobStorage {
                 guard response.head.isSuccess else { throw failure(response, subject) }
                 return try AzureListPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
             }
-            blobs.append(contentsOf: page.blobs)
+            body(page)
             guard page.nextMarker == nil || page.nextMarker != marker else {
                 throw malformed(subject, "the same page was announced twice").error
             }
             marker = page.nextMarker
         } while marker != nil
-        return blobs
     }
 
     // MARK: LockingBlobStorage
 
-    public func lock(of id: BlobID) async throws -> BlobLock? {
+    public func lock(of id: BlobID, version: String?) async throws -> BlobLock? {
         let subject = CloudService.Subject(blob: id, action: "read the retention of blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, name(id)) { response throws(CloudService.Failure) in
+        return try await send(subject, .head, name(id), query: Self.query(version: version)) {
+            response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let modeName = response.headers["x-ms-immutability-policy-mode"],
                 let untilText = response.headers["x-ms-immutability-policy-until-date"]
@@ -159,6 +173,34 @@ public struct AzureBlobStorage: LockingBlobStorage {
             guard response.head.isSuccess else { throw failure(response, subject, hasRetention: true) }
         }
     }
+
+    public func get(_ id: BlobID, version: String, range: Range<Int64>?) async throws -> [UInt8] {
+        try await read(id, version: version, range)
+    }
+
+    public func versions(prefix: String) async throws -> [BlobVersion] {
+        var versions: [BlobVersion] = []
+        try await forEachPage(prefix: prefix, include: "versions") { versions += $0.versions }
+        return versions
+    }
+
+    /// Azure says of a container only whether its versions can be locked; that needs versions.
+    public func lockSupport() async throws -> LockSupport {
+        let subject = CloudService.Subject(blob: nil, action: "look at the container of \(displayName)")
+        return try await send(subject, .head, "", query: "restype=container") {
+            response throws(CloudService.Failure) in
+            let time = response.headers["Date"].flatMap(HTTPDate.parse)
+            guard response.head.isSuccess else {
+                let failure = failure(response, subject)
+                guard failure.error.code == .accessDenied else { throw failure }
+                return LockSupport(keepsVersions: nil, locksVersions: nil, time: time)
+            }
+            let locks = response.headers["x-ms-immutable-storage-with-versioning-enabled"].map { $0 == "true" }
+            return LockSupport(keepsVersions: locks == true ? true : nil, locksVersions: locks, time: time)
+        }
+    }
+
+    private static func query(version: String?) -> String? { version.map { "versionid=\(PercentEncoding.encode($0))" } }
 
     // MARK: Steps
 
@@ -254,6 +296,8 @@ public struct AzureBlobStorage: LockingBlobStorage {
 /// One page of List Blobs.
 struct AzureListPage {
     private(set) var blobs: [BlobMetadata] = []
+    /// The same with their versions, where the account keeps any; older ones when they were asked for.
+    private(set) var versions: [BlobVersion] = []
     /// Nil on the last page.
     let nextMarker: String?
 
@@ -279,6 +323,12 @@ struct AzureListPage {
             else { continue }
             let metadata = item.child("Metadata")?.children.first { $0.name.lowercased() == "kopiamtime" }
             blobs.append(BlobMetadata(id: id, length: size, timestamp: Self.kopiaTime(metadata?.text) ?? time))
+            guard let version = item.value("VersionId") else { continue }
+            // The name of a version is its time, finer than Last-Modified.
+            versions.append(
+                BlobVersion(
+                    id: id, version: version, time: Timestamp(rfc3339: version) ?? time, length: size,
+                    isCurrent: item.value("IsCurrentVersion") == "true"))
         }
     }
 

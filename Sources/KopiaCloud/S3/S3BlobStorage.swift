@@ -43,11 +43,15 @@ public struct S3BlobStorage: LockingBlobStorage {
     // MARK: BlobStorage
 
     public func get(_ id: BlobID, range: Range<Int64>?) async throws -> [UInt8] {
+        try await read(id, version: nil, range)
+    }
+
+    private func read(_ id: BlobID, version: String?, _ range: Range<Int64>?) async throws -> [UInt8] {
         if let range {
             guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
             // There is no way to ask S3 for no bytes; only the length matters then.
             if range.isEmpty {
-                let length = try await metadata(of: id).length
+                let length = try await metadata(of: id, version: version).length
                 guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
                 return []
             }
@@ -55,8 +59,10 @@ public struct S3BlobStorage: LockingBlobStorage {
         let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
         var headers: HTTPHeaders = [:]
         headers["Range"] = ByteRange.field(range)
-        let response = try await send(subject, .get, key(id), headers: headers, bodyLimit: CloudService.blobBytesMax) {
-            response throws(CloudService.Failure) in
+        let response = try await send(
+            subject, .get, key(id), query: Self.query(version: version), headers: headers,
+            bodyLimit: CloudService.blobBytesMax
+        ) { response throws(CloudService.Failure) in
             if response.head.isSuccess { return response }
             if response.status == 416, let range {
                 throw CloudService.Failure(
@@ -91,9 +97,12 @@ public struct S3BlobStorage: LockingBlobStorage {
         }
     }
 
-    public func metadata(of id: BlobID) async throws -> BlobMetadata {
+    public func metadata(of id: BlobID) async throws -> BlobMetadata { try await metadata(of: id, version: nil) }
+
+    private func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
         let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, key(id)) { response throws(CloudService.Failure) in
+        return try await send(subject, .head, key(id), query: Self.query(version: version)) {
+            response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let length = response.headers["Content-Length"].flatMap({ Int64($0) }),
                 let time = response.headers["Last-Modified"].flatMap(HTTPDate.parse)
@@ -129,9 +138,10 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     /// A lock that the credentials may not see (they need `s3:GetObjectRetention`) is not seen: better a lock too few
     /// than one too many.
-    public func lock(of id: BlobID) async throws -> BlobLock? {
+    public func lock(of id: BlobID, version: String?) async throws -> BlobLock? {
         let subject = CloudService.Subject(blob: id, action: "read the retention of blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, key(id)) { response throws(CloudService.Failure) in
+        return try await send(subject, .head, key(id), query: Self.query(version: version)) {
+            response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let modeName = response.headers["x-amz-object-lock-mode"],
                 let untilText = response.headers["x-amz-object-lock-retain-until-date"]
@@ -165,7 +175,65 @@ public struct S3BlobStorage: LockingBlobStorage {
         }
     }
 
+    public func get(_ id: BlobID, version: String, range: Range<Int64>?) async throws -> [UInt8] {
+        try await read(id, version: version, range)
+    }
+
+    public func versions(prefix: String) async throws -> [BlobVersion] {
+        let subject = CloudService.Subject(blob: nil, action: "list versions of '\(prefix)…' in \(displayName)")
+        let first =
+            "max-keys=\(listPageMax)&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))&versions="
+        var versions: [BlobVersion] = []
+        var next: String?
+        repeat {
+            let page = try await send(
+                subject, .get, "", query: next.map { "\($0)&\(first)" } ?? first,
+                bodyLimit: CloudService.documentBytesMax
+            ) { response throws(CloudService.Failure) in
+                guard response.head.isSuccess else { throw failure(response, subject) }
+                return try S3VersionPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
+            }
+            versions += page.versions
+            guard page.next == nil || page.next != next else {
+                throw malformed(subject, "the same page was announced twice").error
+            }
+            next = page.next
+        } while next != nil
+        return versions
+    }
+
+    public func lockSupport() async throws -> LockSupport {
+        let versioning = try await setting("versioning")
+        let objectLock = try await setting("object-lock")
+        return LockSupport(
+            keepsVersions: versioning.document.map { $0.value("Status") == "Enabled" },
+            locksVersions: objectLock.document.map { $0.value("ObjectLockEnabled") == "Enabled" },
+            time: versioning.time)
+    }
+
+    /// A setting of the bucket; nil when the credentials may not see it, empty when it was never set.
+    private func setting(_ name: String) async throws -> (document: XMLElement?, time: Timestamp?) {
+        let subject = CloudService.Subject(blob: nil, action: "read the setting '\(name)' of \(displayName)")
+        return try await send(subject, .get, "", query: "\(name)=") { response throws(CloudService.Failure) in
+            let time = response.headers["Date"].flatMap(HTTPDate.parse)
+            guard response.head.isSuccess else {
+                let failure = failure(response, subject)
+                switch failure.error.code {
+                case .accessDenied: return (nil, time)
+                // ObjectLockConfigurationNotFoundError, or a service that has no such thing.
+                case .unsupported: return (XMLElement(name: ""), time)
+                default: throw failure
+                }
+            }
+            do throws(XMLReader.Malformed) { return (try XMLReader.parse(response.body), time) } catch {
+                throw malformed(subject, "the answer is not XML: \(error)")
+            }
+        }
+    }
+
     // MARK: Requests
+
+    private static func query(version: String?) -> String? { version.map { "versionId=\(PercentEncoding.encode($0))" } }
 
     private func key(_ id: BlobID) -> String { configuration.prefix + id.description }
 

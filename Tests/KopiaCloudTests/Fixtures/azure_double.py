@@ -168,7 +168,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command in ("GET", "HEAD") and self.parameter("comp") == "list":
             return self.list_blobs(name, self.account.containers[name])
         if self.command in ("GET", "HEAD"):
-            return 200, {"ETag": '"0x1"', "Last-Modified": http_date(time.time())}, b""
+            return 200, {"ETag": '"0x1"', "Last-Modified": http_date(time.time()),
+                         "x-ms-immutable-storage-with-versioning-enabled": "true" if self.account.has_versions else "false"}, b""
         if self.command == "DELETE":
             del self.account.containers[name]
             return 202, {}, b""
