@@ -15,6 +15,7 @@ public struct Karaffe: AsyncParsableCommand {
             Completions for a shell: karaffe --generate-completion-script bash (or zsh, fish); for bash put the output into \
             ~/.local/share/bash-completion/completions/karaffe.
             """,
+        version: ProgramVersion.current,
         subcommands: [
             ValidateCommand.self, ExplainCommand.self, RenderCommand.self, RunCommand.self, EvalCommand.self,
             InputsCommand.self, RunsCommand.self, TestCommand.self, SchemaCommand.self,

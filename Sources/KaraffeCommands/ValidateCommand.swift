@@ -94,7 +94,7 @@ struct ValidateCommand: AsyncParsableCommand {
                 output.say("\(sources.count) \(sources.count == 1 ? "file" : "files") without errors")
             }
         case .json: output.data(Report.json(diagnostics))
-        case .sarif: output.data(Report.sarif(diagnostics, version: "1"))
+        case .sarif: output.data(Report.sarif(diagnostics, version: ProgramVersion.current))
         case .github: output.data(Report.github(diagnostics))
         }
     }

@@ -1,8 +1,9 @@
 import ArgumentParser
+import RunnerContract
 
 /// `pod-runner`.
 struct PodRunner: ParsableCommand {
-    static let version = "0.1.0"
+    static let version = ProgramVersion.current
 
     static let configuration = CommandConfiguration(
         commandName: "pod-runner",
