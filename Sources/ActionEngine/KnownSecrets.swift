@@ -24,6 +24,17 @@ public final class KnownSecrets: Sendable {
         }
     }
 
+    /// Takes note of an option, when its name says that it is a secret: `password`, `dbPassword`, `apiToken`.
+    public func add(option name: String, _ value: String) {
+        let lower = name.lowercased()
+        let endings = [
+            "password", "passwd", "passphrase", "pwd", "token", "secret", "credential", "credentials", "accesskey",
+            "secretkey", "apikey", "privatekey",
+        ]
+        guard endings.contains(where: { lower.hasSuffix($0) }), !publicNames.contains(value) else { return }
+        masker.withLock { $0.add(value, label: "option \(name)") }
+    }
+
     public var current: SecretMasker { masker.withLock { $0 } }
 
     public func mask(_ text: String) -> String { current.mask(text) }

@@ -2,12 +2,16 @@ import GoFormats
 
 /// Replaces secret values in text by a marker that says which secret was there.
 ///
-/// A value is found in the forms a template or a program commonly gives it: as it is, as base64, inside JSON (with and
-/// without Go's HTML escaping, once and twice), with `$` doubled for Kubernetes, with `'` quoted for a shell, and line by
-/// line when it has several lines. Forms shorter than
+/// A value is found in the forms a template or a program commonly gives it: as it is, inside JSON (with and
+/// without Go's HTML escaping, once and twice), with `$` doubled for Kubernetes, with `'` quoted for a shell, line by
+/// line when it has several lines; up to 4 KiB also as base64 (once, twice, and inside of a longer base64 text, as in
+/// `user:password`), base32, hexadecimal, Go's list of bytes (`[112 119]`), escaped for URLs, HTML and JavaScript, and in upper
+/// and lower case. Forms shorter than
 /// `shortestMasked` bytes are left alone: replacing every "a" would destroy the text without hiding anything.
 ///
-/// Concurrency and memory: a plain value; about twenty times the size of the secrets.
+/// Not found: a part of a value (`trunc`, `substr`, `cut`), and what is computed from it (hashes, encryption).
+///
+/// Concurrency and memory: a plain value; about fifty times the size of the secrets.
 public struct SecretMasker: Sendable {
     /// In bytes.
     public static let shortestMasked = 4
@@ -97,12 +101,13 @@ public struct SecretMasker: Sendable {
                 }
             }
         }
-        if value.count >= 2 {
-            let encoded = Base64.encode(value)
-            forms.append(Array(encoded.utf8))
-            forms.append(Array(Base64.encode(Array(encoded.utf8)).utf8))
-        }
-        return forms
+        guard value.count >= 2 else { return forms }
+        let encoded = Base64.encode(value)
+        forms.append(Array(encoded.utf8))
+        guard value.count <= SecretEncodings.limit else { return forms }
+        let text = String(decoding: value, as: UTF8.self)
+        let json = [true, false].map { Array(jsonBody(text, escapesHTML: $0).utf8) }
+        return forms + SecretEncodings.forms(of: value, json: json)
     }
 }
 

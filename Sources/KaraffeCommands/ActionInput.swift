@@ -54,8 +54,10 @@ private struct ActionInputBuilder {
         applyFlags(folder, to: &request)
         request.artifacts = artifacts(spec)
         for text in knownOutputs { apply(knownOutput: text, to: &request) }
+        let secrets = KnownSecrets(publicNames: folder.cluster.publicNames)
+        for (name, value) in request.options { secrets.add(option: name, value) }
         return ActionInput(
-            request: request, cluster: folder.cluster, secrets: KnownSecrets(publicNames: folder.cluster.publicNames),
+            request: request, cluster: folder.cluster, secrets: secrets,
             blueprintFile: options.blueprint, objectText: options.object ?? objectText(request.object),
             profileText: request.profile.map { "\($0.profile.namespace.text)/\($0.profile.name.text)" },
             fromRun: options.from, sources: sources, diagnostics: diagnostics)
@@ -134,7 +136,11 @@ private struct ActionInputBuilder {
         if let text = options.profile { apply(profile: text, folder, at: nil, to: &request) }
         for text in options.options {
             guard let (key, value) = Self.pair(text) else {
-                problem("option", "--option '\(text)' is not KEY=VALUE", hint: "for example --option database=app1db")
+                // It may be a secret that was written with another sign than '='.
+                let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+                problem(
+                    "option", "--option '\(name)\(name.count < text.count ? "…" : "")' is not KEY=VALUE",
+                    hint: "for example --option database=app1db")
                 continue
             }
             request.options[key] = value

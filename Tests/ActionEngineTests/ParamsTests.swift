@@ -225,7 +225,34 @@ extension FunctionRegistry {
         Form(testDescription: "dollars doubled", text: #"p'a"s\s<w>$$o&rd"#),
         Form(testDescription: "JSON with dollars doubled", text: #"p'a\"s\\s\u003cw\u003e$$o\u0026rd"#),
         Form(testDescription: "in a shell's quotes", text: #"p'\''a"s\s<w>$o&rd"#),
+        Form(testDescription: "base64 of base64", text: "Y0NkaEluTmNjengzUGlSdkpuSms="),
+        Form(testDescription: "base32", text: "OATWCITTLRZTY5Z6ERXSM4TE"),
+        Form(testDescription: "hexadecimal", text: "70276122735c733c773e246f267264"),
+        Form(testDescription: "bytes as Go prints them", text: "112 39 97 34 115 92 115 60 119 62 36 111 38 114 100"),
+        Form(testDescription: "in a URL", text: "p%27a%22s%5Cs%3Cw%3E%24o%26rd"),
+        Form(testDescription: "in HTML", text: #"p&#39;a&#34;s\s&lt;w&gt;$o&amp;rd"#),
+        Form(testDescription: "upper case", text: #"P'A"S\S<W>$O&RD"#),
     ]
+
+    /// `user:password` in base64, whatever is before and after it: no more than a character at each end is left.
+    @Test(arguments: ["", "u", "us", "use", "user:"], ["", "@", "@host"])
+    func findsASecretInsideALongerBase64Text(_ before: String, _ after: String) {
+        var masker = SecretMasker()
+        masker.add("sentinel-7f3a", label: "k")
+        let masked = masker.mask(Base64.encode(Array("\(before)sentinel-7f3a\(after)".utf8)))
+        #expect(masked.contains("<secret k>"))
+        let rest = masked.split(separator: "<secret k>", omittingEmptySubsequences: false)
+        #expect(rest.count == 2)
+        #expect(rest.map(\.utf8.count).reduce(0, +) <= (before.utf8.count + after.utf8.count) * 4 / 3 + 6)
+    }
+
+    @Test func anOptionIsASecretWhenItsNameSaysSo() {
+        let known = KnownSecrets(publicNames: ["app1"])
+        known.add(option: "dbPassword", "sentinel")
+        known.add(option: "secretName", "pg-credentials")
+        known.add(option: "token", "app1")
+        #expect(known.mask("sentinel pg-credentials app1") == "<secret option dbPassword> pg-credentials app1")
+    }
 
     @Test(arguments: forms)
     func findsASecretInEveryForm(_ form: Form) {

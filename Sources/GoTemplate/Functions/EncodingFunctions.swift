@@ -120,7 +120,7 @@ enum Base64 {
 /// Base32 with padding; line breaks are skipped when decoding.
 ///
 /// Source: RFC 4648 §6; error positions as Go `encoding/base32`.
-enum Base32 {
+package enum Base32 {
     struct Problem: Error {
         let offset: Int
         var message: String { "illegal base32 data at input byte \(offset)" }
@@ -128,7 +128,7 @@ enum Base32 {
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: 5) {
             let chunk = bytes[start..<min(start + 5, bytes.count)]

@@ -1,6 +1,6 @@
 /// Text made safe for HTML, JavaScript and URLs, as Go does it.
-enum Escaping {
-    static func html(_ text: GoString) -> GoString {
+package enum Escaping {
+    package static func html(_ text: GoString) -> GoString {
         var out: [UInt8] = []
         for byte in text.bytes {
             switch byte {
@@ -16,7 +16,7 @@ enum Escaping {
         return GoString(bytes: out)
     }
 
-    static func javaScript(_ text: GoString) -> GoString {
+    package static func javaScript(_ text: GoString) -> GoString {
         var out: [UInt8] = []
         var position = 0
         while position < text.bytes.count {
@@ -41,7 +41,7 @@ enum Escaping {
     }
 
     /// `url.QueryEscape`
-    static func query(_ text: GoString) -> GoString {
+    package static func query(_ text: GoString) -> GoString {
         var out: [UInt8] = []
         for byte in text.bytes {
             switch byte {
