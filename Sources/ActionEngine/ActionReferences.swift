@@ -9,7 +9,25 @@ struct ActionReferences {
     /// Keys of `KeyValue` by artifact.
     private(set) var artifactKeys: [String: Set<String>] = [:]
 
+    /// Of each template what it reads, as paths from the root.
+    private var readers: [[[String]]] = []
+
     static let deferPhase = ""
+
+    /// In how many templates of the action something below this path is read.
+    func count(of path: [String?]) -> Int {
+        readers.count { template in
+            template.contains { names in
+                names.count >= path.count && zip(path, names).allSatisfy { $0 == nil || $0 == $1 }
+            }
+        }
+    }
+
+    /// `read by 3 templates`, for the context of what is missing.
+    func note(of path: [String?]) -> String {
+        let count = count(of: path)
+        return count == 0 ? "" : ", read by \(count) template\(count == 1 ? "" : "s")"
+    }
 
     init(_ action: BlueprintAction, options: TemplateOptions) {
         for text in ActionTexts.all(of: action) { add(text, options) }
@@ -18,8 +36,11 @@ struct ActionReferences {
     private mutating func add(_ text: String, _ options: TemplateOptions) {
         // A template that does not parse is reported where it is rendered.
         guard let template = try? Template(parsing: text, options: options), template.hasActions else { return }
+        var read: [[String]] = []
+        defer { readers.append(read) }
         for reference in template.references where reference.base == .root {
             let names = reference.steps.map(\.name)
+            read.append(names)
             switch (names.first, names.count) {
             case ("Phases"?, 4...) where names[2] == "Output": outputs[names[1], default: []].insert(names[3])
             case ("DeferPhase"?, 3...) where names[1] == "Output":

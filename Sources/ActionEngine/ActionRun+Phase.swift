@@ -37,10 +37,22 @@ extension ActionRun {
         }
     }
 
-    private func fetchObjects(of phase: PreparedPhase) async throws -> TemplateParams.Phase {
+    /// In a dry run what is not there is noted, and rendering goes on with placeholders for it.
+    ///
+    /// - Throws: `RefusedPhase` in a real run.
+    private mutating func fetchObjects(of phase: PreparedPhase) async throws -> TemplateParams.Phase {
         var known = TemplateParams.Phase()
         var diagnostics: [Diagnostic] = []
+        if isDryRun {
+            let rendered = Set(phase.objects.map(\.alias))
+            known.missing = Set(phase.phase.objects.map(\.name.text)).subtracting(rendered)
+        }
         for object in phase.objects where object.isFetched {
+            // Its name comes from an object that was reported as missing.
+            if isDryRun, (object.name + object.namespace).contains(TemplateParams.missingMark) {
+                known.missing.insert(object.alias)
+                continue
+            }
             let isSecret = object.kind.lowercased() == "secret"
             let kind = isSecret ? "Secret" : "ConfigMap"
             let found = try await runner.cluster.object(kind: kind, namespace: object.namespace, name: object.name)
@@ -49,17 +61,27 @@ extension ActionRun {
                 let error = ObjectLookup.notFound(
                     kind: kind, namespace: object.namespace, name: object.name, others: others)
                 let named = phase.phase.objects.first { $0.name.text == object.alias }
+                let part = isSecret ? "Secrets" : "ConfigMaps"
+                let path =
+                    phase.isDeferPhase
+                    ? ["DeferPhase", part, object.alias] : ["Phases", phase.name, part, object.alias]
+                known.missing.insert(object.alias)
                 diagnostics.append(
                     Diagnostic(
                         rule: "missing-object", error.message,
                         at: named?.reference.name.range ?? named?.reference.range,
-                        context: "in action '\(action.name.text)', phase '\(phase.name)', object '\(object.alias)'",
+                        context: "in action '\(action.name.text)', phase '\(phase.name)', object '\(object.alias)'"
+                            + references.note(of: path),
                         hint: error.hint))
                 continue
             }
             if isSecret { known.secrets[object.alias] = found } else { known.configMaps[object.alias] = found }
         }
-        guard diagnostics.isEmpty else { throw RefusedPhase(diagnostics: diagnostics) }
+        if isDryRun {
+            result.diagnostics += diagnostics
+        } else if !diagnostics.isEmpty {
+            throw RefusedPhase(diagnostics: diagnostics)
+        }
         return known
     }
 

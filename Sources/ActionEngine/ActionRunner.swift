@@ -111,8 +111,8 @@ struct ActionRun {
             of: action, functions: runner.functions, version: request.preferredVersion)
         result.diagnostics += unknownOutputs()
         var resolver = ParamsResolver(
-            request: request, action: action, cluster: runner.cluster, isDryRun: isDryRun,
-            templateOptions: runner.templateOptions, hints: hints())
+            request: request, action: action, cluster: runner.cluster, isDryRun: isDryRun, hints: hints(),
+            references: references)
         params = await resolver.resolve()
         result.diagnostics += resolver.diagnostics
         phases = action.phases.compactMap { prepare($0, isDeferPhase: false) }

@@ -11,19 +11,19 @@ struct ParamsResolver {
     let action: BlueprintAction
     let cluster: any Cluster
     let isDryRun: Bool
-    let templateOptions: TemplateOptions
     let hints: RenderingHints
+    let references: ActionReferences
     private(set) var diagnostics: [Diagnostic] = []
 
     init(
-        request: ActionRequest, action: BlueprintAction, cluster: any Cluster, isDryRun: Bool,
-        templateOptions: TemplateOptions, hints: RenderingHints
+        request: ActionRequest, action: BlueprintAction, cluster: any Cluster, isDryRun: Bool, hints: RenderingHints,
+        references: ActionReferences
     ) {
+        self.references = references
         self.request = request
         self.action = action
         self.cluster = cluster
         self.isDryRun = isDryRun
-        self.templateOptions = templateOptions
         self.hints = hints
     }
 
@@ -34,29 +34,34 @@ struct ParamsResolver {
         params.podOverride = request.podOverride
         params.podLabels = request.podLabels
         params.podAnnotations = request.podAnnotations
-        params.secrets = await fetch(request.secrets, kind: "Secret")
-        params.configMaps = await fetch(request.configMaps, kind: "ConfigMap")
+        params.secrets = await fetch(request.secrets, kind: "Secret", into: &params)
+        params.configMaps = await fetch(request.configMaps, kind: "ConfigMap", into: &params)
         if let selection = request.profile {
             do {
                 params.profile = try await ResolvedProfile.resolve(
                     selection.profile, file: selection.file, in: cluster)
             } catch {
-                report("profile", error, at: selection.profile.range)
+                report("profile", error, at: selection.profile.range, path: ["Profile"])
+                if isDryRun { params.missing.insert("Profile") }
             }
         }
-        if let object = request.object { await resolve(object, into: &params) }
+        if let object = request.object { await resolve(object, into: &params) } else { noteMissingObject(in: &params) }
         resolveArtifacts(into: &params)
         return params
     }
 
-    private mutating func fetch(_ references: [NamedReference], kind: String) async -> [String: KubernetesObject] {
+    private mutating func fetch(
+        _ references: [NamedReference], kind: String, into params: inout TemplateParams
+    ) async -> [String: KubernetesObject] {
         var objects: [String: KubernetesObject] = [:]
         for named in references {
             let (namespace, name) = (named.reference.namespace.text, named.reference.name.text)
             do {
                 objects[named.name.text] = try await require(kind: kind, namespace: namespace, name: name)
             } catch {
-                report("actionset-reference", error, at: named.reference.range)
+                report(
+                    "actionset-reference", error, at: named.reference.range, path: ["\(kind)s", named.name.text])
+                if isDryRun { params.missingReferences.insert(named.name.text) }
             }
         }
         return objects
@@ -69,12 +74,25 @@ struct ParamsResolver {
             others: (try? await cluster.objects(kind: kind, namespace: nil)) ?? [])
     }
 
-    private mutating func report(_ rule: String, _ error: any Error, at range: SourceRange?) {
+    /// - Parameter path: what templates read of it.
+    private mutating func report(_ rule: String, _ error: any Error, at range: SourceRange?, path: [String]) {
         let clusterError = error as? ClusterError
         diagnostics.append(
             Diagnostic(
                 rule: rule, clusterError?.message ?? "\(error)", at: range,
-                context: "in action '\(action.name.text)'", hint: clusterError?.hint))
+                context: "in action '\(action.name.text)'\(references.note(of: path))", hint: clusterError?.hint))
+    }
+
+    /// Every ActionSet has an object; without one each template that reads it would fail on its own.
+    private mutating func noteMissingObject(in params: inout TemplateParams) {
+        guard isDryRun, references.count(of: ["Object", nil]) > 0 else { return }
+        params.missing.insert("Object")
+        report(
+            "object",
+            ClusterError(
+                "action '\(action.name.text)' works on an object, and none was given",
+                hint: "give --object KIND/NAMESPACE/NAME, for example --object secret/app1/app1"),
+            at: action.name.range, path: ["Object"])
     }
 
     // MARK: The object
@@ -96,7 +114,10 @@ struct ParamsResolver {
                 params.pvc = (name, namespace)
             }
         } catch {
-            report("object", error, at: reference.range)
+            report("object", error, at: reference.range, path: ["Object"])
+            guard isDryRun else { return }
+            params.missing.insert("Object")
+            if let workload = Workload.Kind(kind: kind) { params.missing.insert(workload.rawValue) }
         }
     }
 
@@ -128,7 +149,6 @@ struct ParamsResolver {
             }
             return
         }
-        let references = ActionReferences(action, options: templateOptions)
         let declared = request.blueprint.actions.flatMap(\.outputArtifacts)
         for name in needed.map(\.text) + declared.map(\.name.text) where params.artifacts[name] == nil {
             var keys = references.artifactKeys[name] ?? []

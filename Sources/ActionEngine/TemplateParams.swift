@@ -13,6 +13,8 @@ public struct TemplateParams: Sendable {
     public struct Phase: Sendable {
         public var secrets: [String: KubernetesObject] = [:]
         public var configMaps: [String: KubernetesObject] = [:]
+        /// Names under `objects` of a dry run whose object is not there: a placeholder under both kinds.
+        var missing: Set<String> = []
         /// Nil until the phase has run.
         public var output: [String: GoValue]?
 
@@ -36,6 +38,10 @@ public struct TemplateParams: Sendable {
     public var podLabels: [String: String] = [:]
     public var phases: [String: Phase] = [:]
     public var deferPhase: Phase?
+    /// Fields of the root whose object is not there, in a dry run: placeholders, so that only the cause is reported.
+    var missing: Set<String> = []
+    /// Names under the ActionSet's `secrets` and `configMaps`, likewise.
+    var missingReferences: Set<String> = []
 
     public init(time: String) { self.time = time }
 
@@ -46,8 +52,8 @@ public struct TemplateParams: Sendable {
     public var root: GoValue {
         var values: [String: GoValue] = [
             "Time": .string(time), "Options": .stringMap(options),
-            "Secrets": Self.objects(secrets, as: GoTypes.secret),
-            "ConfigMaps": Self.objects(configMaps, as: GoTypes.configMap),
+            "Secrets": Self.objects(secrets, as: GoTypes.secret, missing: missingReferences),
+            "ConfigMaps": Self.objects(configMaps, as: GoTypes.configMap, missing: missingReferences),
             "ArtifactsIn": .map(of: .structure(GoTypes.artifact), artifacts),
             "Phases": .map(of: .pointer(.structure(GoTypes.phase)), phases.mapValues { Self.value($0) }),
             "PodAnnotations": .stringMap(podAnnotations), "PodLabels": .stringMap(podLabels),
@@ -59,8 +65,14 @@ public struct TemplateParams: Sendable {
         if let workload { values[workload.kind.rawValue] = .pointer(workload.value) }
         if let pvc { values["PVC"] = Self.named(pvc, as: GoTypes.pvc) }
         if let namespace { values["Namespace"] = Self.named(namespace, as: GoTypes.namespace) }
+        for name in missing { values[name] = Self.missingObject(name) }
         return .structure(GoTypes.templateParams, values)
     }
+
+    /// Begins every placeholder of an object that is not there.
+    static let missingMark = "<missing "
+
+    private static func missingObject(_ name: String) -> GoValue { .placeholder("missing \(name)") }
 
     /// An artifact as templates see it.
     public static func artifact(_ artifact: RenderedArtifact) -> GoValue {
@@ -90,8 +102,12 @@ public struct TemplateParams: Sendable {
         try .decoding(json, as: .structure(GoTypes.templateParams))
     }
 
-    private static func objects(_ objects: [String: KubernetesObject], as type: GoStructType) -> GoValue {
-        .map(of: .structure(type), objects.mapValues { value(of: $0, as: type) })
+    private static func objects(
+        _ objects: [String: KubernetesObject], as type: GoStructType, missing: Set<String>
+    ) -> GoValue {
+        var values = objects.mapValues { value(of: $0, as: type) }
+        for name in missing where values[name] == nil { values[name] = missingObject(name) }
+        return .map(of: .structure(type), values)
     }
 
     /// Fields that do not fit are left at their zero value, as the API server would never have stored them.
@@ -115,8 +131,8 @@ public struct TemplateParams: Sendable {
 
     private static func value(_ phase: Phase) -> GoValue {
         var values = [
-            "Secrets": objects(phase.secrets, as: GoTypes.secret),
-            "ConfigMaps": objects(phase.configMaps, as: GoTypes.configMap),
+            "Secrets": objects(phase.secrets, as: GoTypes.secret, missing: phase.missing),
+            "ConfigMaps": objects(phase.configMaps, as: GoTypes.configMap, missing: phase.missing),
         ]
         if let output = phase.output { values["Output"] = .dictionary(output) }
         return .pointer(.structure(GoTypes.phase, values))

@@ -1,5 +1,6 @@
 import ActionEngine
 import ArgumentParser
+import Diagnostics
 import GoFormats
 import KanisterFunctions
 import RunnerContract
@@ -53,6 +54,28 @@ struct RenderCommand: AsyncParsableCommand {
         }
     }
 
+    /// One diagnostic for each cause: a missing option that ten templates read is one problem.
+    private static func collapsed(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
+        struct Cause: Hashable {
+            let message: String
+            let hint: String?
+        }
+        func cause(_ diagnostic: Diagnostic) -> Cause? {
+            diagnostic.rule == "template-rendering" ? Cause(message: diagnostic.message, hint: diagnostic.hint) : nil
+        }
+        let counts = Dictionary(grouping: diagnostics.compactMap(cause)) { $0 }.mapValues(\.count)
+        var seen: Set<Cause> = []
+        return diagnostics.compactMap { diagnostic in
+            guard let cause = cause(diagnostic), let count = counts[cause], count > 1 else { return diagnostic }
+            guard seen.insert(cause).inserted else { return nil }
+            let more = "\(count - 1) more place\(count == 2 ? "" : "s")"
+            return Diagnostic(
+                diagnostic.severity, rule: diagnostic.rule, diagnostic.message, at: diagnostic.range,
+                context: [diagnostic.context, "and in \(more)"].compactMap { $0 }.joined(separator: ", "),
+                hint: diagnostic.hint)
+        }
+    }
+
     private func compare(with other: String) async throws {
         var options = input
         options.blueprint = other
@@ -79,7 +102,7 @@ struct RenderCommand: AsyncParsableCommand {
             templateOptions: self.input.templates.options)
         let result = await runner.run(input.request)
         input.diagnostics += result.diagnostics
-        output.report(input.diagnostics, sources: input.sources)
+        output.report(Self.collapsed(input.diagnostics), sources: input.sources)
         for failure in result.failures {
             output.say("error: phase '\(failure.phase)' (\(failure.function)): \(failure.failure)")
         }
