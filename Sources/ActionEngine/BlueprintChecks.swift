@@ -52,7 +52,10 @@ public enum BlueprintChecks {
         for artifact in action.outputArtifacts {
             let place = "output artifact '\(artifact.name.text)'"
             if let text = artifact.kopiaSnapshot { checker.check(text, place: place, phase: nil) }
-            for pair in artifact.keyValue { checker.check(pair.value, place: place, phase: nil) }
+            for pair in artifact.keyValue {
+                checker.check(pair.name, place: "key of \(place)", phase: nil)
+                checker.check(pair.value, place: place, phase: nil)
+            }
         }
         return checker.diagnostics
     }
@@ -74,10 +77,28 @@ private struct TemplateChecker {
     }
 
     mutating func check(_ phase: BlueprintPhase) {
-        // The conditions of Wait and WaitV2 are templates of another root.
-        let isWait = phase.function.text.lowercased().hasPrefix("wait")
-        for argument in phase.arguments where !(isWait && argument.name.text == "conditions") {
-            check(argument.value, path: argument.name.text, phase: phase)
+        // Kanister compares these names without regard to case.
+        let function = phase.function.text.lowercased()
+        let isWait = function == "wait" || function == "waitv2"
+        for argument in phase.arguments {
+            let name = argument.name.text
+            switch name {
+            case "conditions" where isWait: checkReferences(in: argument.value, phase: phase)
+            case "timeout" where function == "waitv2": break
+            default:
+                check(argument.name, place: "name of argument '\(name)'", phase: phase)
+                check(argument.value, path: name, phase: phase)
+            }
+        }
+    }
+
+    /// The conditions of Wait and WaitV2 are templates of another root; the objects they watch are rendered as usual.
+    private mutating func checkReferences(in conditions: YAMLNode, phase: BlueprintPhase) {
+        for group in ["anyOf", "allOf"] {
+            for (index, item) in (conditions[group]?.sequence ?? []).enumerated() {
+                guard let reference = item["objectReference"] else { continue }
+                check(reference, path: "conditions.\(group)[\(index)].objectReference", phase: phase)
+            }
         }
     }
 
@@ -89,7 +110,11 @@ private struct TemplateChecker {
         case .sequence(let items):
             for (index, item) in items.enumerated() { check(item, path: "\(path)[\(index)]", phase: phase) }
         case .mapping(let mapping):
-            for entry in mapping.entries { check(entry.value, path: "\(path).\(entry.name)", phase: phase) }
+            for entry in mapping.entries {
+                let path = "\(path).\(entry.name)"
+                check(LocatedText(entry.name, node: entry.key), place: "key of argument '\(path)'", phase: phase)
+                check(entry.value, path: path, phase: phase)
+            }
         }
     }
 

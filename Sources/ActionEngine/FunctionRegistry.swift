@@ -8,8 +8,11 @@ public struct FunctionRegistry: Sendable {
     public static let defaultVersion = "v0.0.0"
 
     private var functions: [String: [String: any KanisterFunction]] = [:]
+    private let removed: [String: String]
 
-    public init(_ functions: [any KanisterFunction]) {
+    /// - Parameter removed: names of functions that exist no more, and what to do instead.
+    public init(_ functions: [any KanisterFunction], removed: [String: String] = [:]) {
+        self.removed = removed
         for function in functions {
             for version in function.versions { self.functions[function.name, default: [:]][version] = function }
         }
@@ -26,7 +29,7 @@ public struct FunctionRegistry: Sendable {
         -> any KanisterFunction
     {
         guard let versions = functions[name] else {
-            let hint = nearMissHint(for: name, among: names)
+            let hint = removed[name] ?? nearMissHint(for: name, among: names)
             throw FunctionLookupError("Requested function {\(name)} has not been registered", hint: hint)
         }
         let isDefault = version.isEmpty || version == Self.defaultVersion || version == "0.0.0"

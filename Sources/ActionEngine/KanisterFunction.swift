@@ -10,6 +10,8 @@ public protocol KanisterFunction: Sendable {
     var arguments: [FunctionArgument] { get }
     /// One line for the function reference.
     var summary: String { get }
+    /// Keys of its output; nil when the command it runs decides.
+    var outputKeys: [String]? { get }
     /// Nil when `execute` works here; else why not.
     var notRunnable: String? { get }
 
@@ -27,6 +29,7 @@ public protocol KanisterFunction: Sendable {
 
 extension KanisterFunction {
     public var versions: [String] { [FunctionRegistry.defaultVersion] }
+    public var outputKeys: [String]? { nil }
     public var notRunnable: String? { nil }
     public func staticProblems(_ arguments: FunctionArguments) -> [String] { [] }
 }

@@ -1,5 +1,5 @@
 public import GoFormats
-import GoTemplate
+public import GoTemplate
 
 /// One condition of `Wait` or `WaitV2`.
 ///
@@ -80,8 +80,10 @@ public struct WaitCondition: Sendable, Hashable {
         return "conditions of WaitV2 know Go's builtins, exists and base64decode; sprig's functions are not there"
     }
 
-    private static let templateOptions = TemplateOptions(
-        functions: FunctionTable.builtins.adding(exists).adding(base64decode))
+    private static let templateOptions = TemplateOptions(functions: templateFunctions)
+
+    /// What conditions of `WaitV2` can call.
+    public static let templateFunctions = FunctionTable.builtins.adding(exists).adding(base64decode)
 
     private static let exists = TemplateFunction(
         "exists", [.interface], variadic: .string, result: "bool", "whether the object has the nested field"

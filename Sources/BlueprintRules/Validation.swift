@@ -21,7 +21,7 @@ public struct ValidationOptions: Sendable {
     public init(functions: FunctionRegistry = LocalFunctions.registry) { self.functions = functions }
 }
 
-/// Checks files together: blueprints and bindings refer to one another.
+/// Checks files together: bindings and ActionSets refer to blueprints.
 ///
 /// Does no I/O and never traps, whatever the bytes. Concurrency and memory: a pure function; as `readManifests` for each
 /// file, then linear in the text of the templates; at most 10,000 findings are kept.
@@ -33,6 +33,7 @@ public func validate(
     var findings = Findings()
     var blueprints: [Blueprint] = []
     var bindings: [BlueprintBinding] = []
+    var actionSets: [ActionSet] = []
     for source in sources {
         let (manifests, diagnostics) = readManifests(source)
         findings.append(diagnostics)
@@ -40,7 +41,8 @@ public func validate(
             switch manifest {
             case .blueprint(let blueprint): blueprints.append(blueprint)
             case .blueprintBinding(let binding): bindings.append(binding)
-            case .actionSet, .profile, .object: break
+            case .actionSet(let actionSet): actionSets.append(actionSet)
+            case .profile, .object: break
             }
         }
     }
@@ -50,5 +52,6 @@ public func validate(
         ).check(into: &findings)
     }
     BindingChecks.check(bindings, blueprints, &findings)
+    ActionSetChecks.check(actionSets, blueprints, options: options.templateOptions, &findings)
     return Silencing(sources).apply(to: findings.collector.sorted, options: options)
 }

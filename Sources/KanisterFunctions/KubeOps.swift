@@ -23,6 +23,8 @@ public struct KubeOps: KanisterFunction {
         [ArgumentGlossary.argument("operation", isRequired: true)]
         + ["spec", "namespace", "objectReference"].map { ArgumentGlossary.argument($0, isRequired: false) }
 
+    public let outputKeys: [String]? = ["apiVersion", "group", "resource", "kind", "name", "namespace"]
+
     private static let workloads: Set<String> = [
         "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod", "DeploymentConfig",
     ]

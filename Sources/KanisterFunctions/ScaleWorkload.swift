@@ -19,6 +19,8 @@ public struct ScaleWorkload: KanisterFunction {
         [ArgumentGlossary.argument("replicas", isRequired: true)]
         + ["namespace", "name", "kind", "waitForReady"].map { ArgumentGlossary.argument($0, isRequired: false) }
 
+    public let outputKeys: [String]? = ["originalReplicaCount"]
+
     private static let kinds = ["statefulset", "deployment", "deploymentconfig"]
 
     public init() {}

@@ -6,14 +6,17 @@ public struct TabulatedFunction: KanisterFunction {
     public let name: String
     public let summary: String
     public let arguments: [FunctionArgument]
+    public let outputKeys: [String]?
     public let notRunnable: String?
 
+    /// - Parameter outputs: nil when the command it runs decides.
     init(
-        _ name: String, _ summary: String, required: [String], optional: [String] = [],
+        _ name: String, _ summary: String, required: [String], optional: [String] = [], outputs: [String]? = [],
         removedIn removal: String? = nil
     ) {
         self.name = name
         self.summary = summary
+        outputKeys = outputs
         arguments =
             required.map { ArgumentGlossary.argument($0, isRequired: true) }
             + optional.map { ArgumentGlossary.argument($0, isRequired: false) }

@@ -21,6 +21,7 @@ public struct Wait: KanisterFunction {
     public let name: String
     public let summary: String
     public let arguments = ["timeout", "conditions"].map { ArgumentGlossary.argument($0, isRequired: true) }
+    public let outputKeys: [String]? = []
     private let form: WaitCondition.Form
     private static let interval = Duration.seconds(1)
 

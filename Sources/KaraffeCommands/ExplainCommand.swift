@@ -56,6 +56,11 @@ struct ExplainCommand: ParsableCommand {
             let need = argument.isRequired ? "required" : "        "
             text += "  \(argument.name)\(padding)  \(need)  \(argument.shape.rawValue): \(argument.summary)\n"
         }
+        if let keys = function.outputKeys {
+            text += "\noutputs: \(keys.isEmpty ? "none" : keys.joined(separator: ", "))\n"
+        } else {
+            text += "\noutputs: what its command prints (kando output KEY VALUE)\n"
+        }
         if let reason = function.notRunnable { text += "\n\(reason)\n" }
         return text
     }

@@ -1,3 +1,4 @@
+import ActionEngine
 import Blueprints
 import Diagnostics
 import GoTemplate
@@ -27,7 +28,10 @@ struct WaitChecks {
 
     func check(into findings: inout Findings) {
         checkTimeout(&findings)
-        guard let conditions = phase.argument("conditions") else { return }
+        // What is no mapping is reported as that.
+        guard let conditions = phase.argument("conditions"), conditions.isNull || conditions.mapping != nil else {
+            return
+        }
         for entry in conditions.mapping?.entries ?? [] where !["anyOf", "allOf"].contains(entry.name) {
             findings.report(
                 .waitCondition, "conditions has no '\(entry.name)'", at: entry.key.range,
@@ -36,10 +40,12 @@ struct WaitChecks {
                 severity: .warning)
         }
         let items = Self.conditions(conditions)
-        if items.isEmpty, conditions.string == nil {
+        if items.isEmpty {
+            let name = phase.arguments.first { $0.name.text == "conditions" }?.name
             findings.report(
-                .waitCondition, "there is no condition to wait for: the phase fails when its timeout is over",
-                at: conditions.range, context: "\(context), argument 'conditions'",
+                .waitWithoutConditions, "there is no condition to wait for: the phase fails when its timeout is over",
+                at: conditions.offsets.isEmpty ? name?.range : conditions.range,
+                context: "\(context), argument 'conditions'",
                 hint: "give a list of conditions under 'anyOf' or 'allOf'")
         }
         for (path, item) in items { check(item, path, &findings) }
@@ -87,22 +93,29 @@ struct WaitChecks {
                 hint: nearMissHint(for: entry.name, among: known) ?? "it has 'condition' and 'objectReference'",
                 severity: .warning)
         }
-        guard let node = item["condition"], let text = node.string else { return }
-        let parsed = isSecondVersion ? text : Self.withoutPaths(text)
+        checkReference(item, path, &findings)
+        let place = "\(context), argument '\(path)'"
+        guard let node = item["condition"], !node.isNull else {
+            return findings.report(
+                .waitCondition, "the condition is never 'true': there is none", at: item.range, context: place,
+                hint: example)
+        }
+        guard let text = node.string else { return }
+        if !isSecondVersion { checkPaths(text, node, place, &findings) }
         var options = options
-        options.functions = isSecondVersion ? Self.conditionFunctions : options.functions
+        if isSecondVersion { options.functions = WaitCondition.templateFunctions }
         do throws(TemplateError) {
-            let template = try Template(parsing: parsed, options: options)
+            // Wait renders its conditions as they stand before it looks for paths, so those have to be inside texts.
+            let template = try Template(parsing: text, options: options)
             if !template.hasActions, text.trimmingSpaces != "true" {
                 findings.report(
                     .waitCondition, "the condition is never 'true': it has no template", at: node.range,
-                    context: "\(context), argument '\(path)'", hint: example)
+                    context: place, hint: example)
             }
         } catch {
             let name = error.message.quoted(after: "function ")
             findings.report(
-                .waitCondition, error.message, at: node.range(ofUTF8: error.utf8Range),
-                context: "\(context), argument '\(path)'",
+                .waitCondition, error.message, at: node.range(ofUTF8: error.utf8Range), context: place,
                 hint: name.flatMap { nearMissHint(for: $0, among: error.available) }
                     ?? (isSecondVersion && name != nil
                         ? "conditions of WaitV2 have Go's own functions, exists and base64decode, none of sprig"
@@ -110,38 +123,40 @@ struct WaitChecks {
         }
     }
 
+    /// `{ $.path }` in a condition of Wait.
+    private func checkPaths(_ text: String, _ node: YAMLNode, _ place: String, _ findings: inout Findings) {
+        let bytes = Array(text.utf8)
+        for path in WaitCondition.paths(in: text) {
+            guard let problem = WaitCondition(path.found, form: .paths).syntaxProblem else { continue }
+            let wanted = Array(path.found.utf8)
+            let start = bytes.indices.first { bytes[$0...].starts(with: wanted) } ?? 0
+            // Unions and recursion are kubectl's, and not ours.
+            findings.report(
+                .waitCondition, problem.message, at: node.range(ofUTF8: start..<(start + wanted.count)), context: place,
+                hint: problem.hint, severity: problem.message.containsText("not supported") ? .warning : .error)
+        }
+    }
+
+    /// An object that is asked for without a name or a resource is never there.
+    private func checkReference(_ item: YAMLNode, _ path: String, _ findings: inout Findings) {
+        let place = "\(context), argument '\(path)'"
+        guard let reference = item["objectReference"], let fields = reference.mapping else {
+            guard item["objectReference"]?.scalar?.text.isEmpty ?? true else { return }
+            return findings.report(
+                .waitCondition, "the condition names no object to look at", at: item.range, context: place,
+                hint: "add objectReference: {apiVersion: v1, resource: pods, name: …, namespace: …}")
+        }
+        let missing = ["apiVersion", "resource", "name"].filter { fields[$0] == nil }
+        guard let first = missing.first else { return }
+        findings.report(
+            .waitCondition, "objectReference has no '\(first)', so no object is found", at: reference.range,
+            context: place, hint: "add '\(first)'; Kanister needs apiVersion, resource and name")
+    }
+
     private var example: String {
         isSecondVersion
             ? "for example '{{ eq .status.phase \"Running\" }}': the root is the object that is watched"
             : "for example '{{ if eq \"{ $.status.phase }\" \"Running\" }}true{{ else }}false{{ end }}'"
-    }
-
-    private static let conditionFunctions: FunctionTable = ["exists", "base64decode"].reduce(.builtins) { table, name in
-        table.adding(TemplateFunction(name, [.interface], result: "interface {}", "of WaitV2") { _ in .string("") })
-    }
-
-    /// `{ $.path }` is replaced by text before the rest is a template; here by `x`, of the same length, so that places stay.
-    static func withoutPaths(_ text: String) -> String {
-        var bytes = Array(text.utf8)
-        var index = 0
-        while index + 1 < bytes.count {
-            guard bytes[index] == UInt8(ascii: "{") else {
-                index += 1
-                continue
-            }
-            if bytes[index + 1] == UInt8(ascii: "{") {
-                index += 2
-                continue
-            }
-            let rest = bytes[(index + 1)...].drop { $0 == 0x20 }
-            guard rest.first == UInt8(ascii: "$"), let end = rest.firstIndex(of: UInt8(ascii: "}")) else {
-                index += 1
-                continue
-            }
-            for position in index...end { bytes[position] = UInt8(ascii: "x") }
-            index = end + 1
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

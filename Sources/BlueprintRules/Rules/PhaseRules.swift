@@ -6,7 +6,7 @@ extension Rule {
         "unknown-function", .error, "A phase calls a function Kanister does not have.",
         """
         'func' is the exact, case-sensitive name of a function. Kanister's webhook and Kasten refuse the blueprint. The
-        functions for volume snapshots (CreateVolumeSnapshot and its siblings) were removed long ago; CSI ones replace them.
+        functions for volume snapshots (CreateVolumeSnapshot and its siblings) were removed in 0.115.0; CSI ones replace them.
         karaffe explain --list names all functions.
         """,
         bad: "func: kubeTask", good: "func: KubeTask")
@@ -78,12 +78,21 @@ extension Rule {
     static let waitCondition = Rule(
         "wait-condition", .error, "A condition of Wait or WaitV2 can never be true.",
         """
-        Conditions are templates of another root: the object that is watched. Kanister takes an error in one, even a syntax
+        Conditions are templates of another root: the object that is watched, which objectReference has to name by apiVersion,
+        resource and name. Kanister takes an error in one, even a syntax
         error, for "not yet", waits until the timeout is over and then shows only the last error. WaitV2 knows Go's own
         functions, exists and base64decode, and no sprig; the result has to be exactly 'true'.
         """,
         bad: #"condition: '{{ if eq .status.phase "Running" }}true'"#,
         good: #"condition: '{{ eq .status.phase "Running" }}'"#)
+    static let waitWithoutConditions = Rule(
+        "wait-without-conditions", .error, "Wait or WaitV2 has no condition to wait for.",
+        """
+        With neither 'anyOf' nor 'allOf', or with empty lists, nothing can ever be true: Kanister waits until the timeout is
+        over and fails the phase.
+        """,
+        bad: "conditions:\n  allOf: []",
+        good: #"conditions:\#n  allOf:\#n  - condition: '{{ eq .status.phase "Running" }}'\#n    objectReference: …"#)
     static let waitTimeout = Rule(
         "wait-timeout", .error, "The timeout of Wait or WaitV2 is no duration.",
         "A timeout is a Go duration: a number with a unit, such as 90s or 1h30m. WaitV2 does not render it.",
@@ -204,8 +213,8 @@ extension Rule {
     static let phases = [
         unknownFunction, unsupportedArgument, missingArgument, emptyArgument, argumentType, argumentCombination,
         commandText,
-        labelSyntax, removedFeature, prepareDataStatus, defaultEncryptionKey, waitCondition, waitTimeout,
-        repeatedObject,
+        labelSyntax, removedFeature, prepareDataStatus, defaultEncryptionKey, waitCondition, waitWithoutConditions,
+        waitTimeout, repeatedObject,
         clusterObject, clusterKey, profileInHook, namespaceInAction, workloadInDelete, bindingBlueprint,
     ]
     static let shell = [

@@ -123,7 +123,25 @@ extension Rule {
             bad: "objects:\n  pg: {kind: Secret}", good: "objects:\n  pg: {kind: Secret, name: pg, namespace: app}"),
     ]
 
+    static let actionSetBlueprint = Rule(
+        "actionset-blueprint", .warning, "An ActionSet names a blueprint that is not among the files.",
+        "Only checked when at least one Blueprint is among the files; one that lives elsewhere is a reason to silence this.",
+        bad: "blueprint: flexible", good: "blueprint: flexible-bp")
+    static let actionSetAction = Rule(
+        "actionset-action", .error, "An ActionSet names an action that its blueprint does not have.",
+        "Kanister fails the ActionSet before anything runs. Compared with the blueprint of that name among the files.",
+        bad: "name: back-up", good: "name: backup")
+    static let actionSetNeeds = Rule(
+        "actionset-needs", .warning, "An ActionSet does not give what the action's templates read.",
+        """
+        Options, artifacts and their keys, Secrets, ConfigMaps and the profile come from the ActionSet; workloads and
+        '.Namespace' are set when its object is one. A template that reads what is not there fails its phase. A template inside
+        an 'if' may never be reached; then silence this. What is read with index may be absent.
+        """,
+        bad: "name: restore        # reads .ArtifactsIn.pgBackup",
+        good: "name: restore\nartifacts:\n  pgBackup: {kopiaSnapshot: …}")
     static let others = [
+        actionSetBlueprint, actionSetAction, actionSetNeeds,
         Rule(
             "unknown-object-kind", .error, "An ActionSet names a kind of object without saying where to find it.",
             "Kanister knows StatefulSet, Deployment, DeploymentConfig, PVC and Namespace. Any other object needs apiVersion and resource."

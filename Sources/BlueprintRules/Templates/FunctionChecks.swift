@@ -26,6 +26,18 @@ struct FunctionChecks {
                 "sprig usage of 'derivePassword' is not allowed by kanister as it is not FIPS compatible", at: place,
                 context: site.context, hint: "keep the password in a Secret")
         }
+        if use.name == "genPrivateKey", let algorithm = use.literals[0], !["rsa", "ecdsa"].contains(algorithm) {
+            // sprig 2.22 does not know ed25519 and writes a sentence instead of a key, without an error.
+            let message =
+                algorithm == "ed25519"
+                ? "genPrivateKey \"ed25519\" gives the text 'Unknown type ed25519' instead of a key"
+                : "sprig usage of 'genPrivateKey for \(algorithm)' is not allowed by kanister as it is not FIPS compatible"
+            findings.report(
+                .refusedFunction, message, at: place, context: site.context,
+                hint: nearMissHint(for: algorithm, among: ["rsa", "ecdsa"])
+                    ?? "it makes keys for \"rsa\" and \"ecdsa\"",
+                severity: algorithm == "ed25519" ? .warning : .error)
+        }
         guard let function = functions[use.name] else { return }
         let wanted = function.parameters.count
         let fits = function.variadic == nil ? use.argumentCount == wanted : use.argumentCount >= wanted

@@ -1,4 +1,6 @@
+import ActionEngine
 import Blueprints
+import KanisterFunctions
 
 /// The outputs a phase will have, as far as its function or its script shows.
 struct PhaseOutputs: Sendable {
@@ -13,27 +15,10 @@ struct PhaseOutputs: Sendable {
     private(set) var keys: Set<String> = []
     private(set) var certainty = Certainty.unknown
 
-    /// Source: Kanister `pkg/function`, one file per function.
-    private static let byFunction: [String: Set<String>] = [
-        "ScaleWorkload": ["originalReplicaCount"],
-        "KubeOps": ["apiVersion", "group", "resource", "kind", "name", "namespace"],
-        "Wait": [], "WaitV2": [], "LocationDelete": [], "RestoreData": [], "RestoreDataAll": [],
-        "BackupData": ["backupID", "backupTag", "fileCount", "size", "phySize", "version"],
-        "BackupDataAll": ["BackupAllInfo", "version"],
-        "BackupDataStats": ["mode", "fileCount", "size", "version"],
-        "CopyVolumeData": [
-            "backupID", "backupRoot", "backupArtifactLocation", "backupTag", "fileCount", "size", "phySize", "version",
-        ],
-        "DeleteData": ["spaceFreed"], "DeleteDataAll": ["spaceFreed"],
-        "CheckRepository": ["passwordIncorrect", "repoUnavailable", "version"],
-        "CreateCSISnapshot": ["name", "pvc", "namespace", "restoreSize", "snapshotContent"],
-        "CreateCSISnapshotStatic": ["name", "namespace", "restoreSize", "snapshotContent"],
-        "RestoreCSISnapshot": [], "DeleteCSISnapshot": [], "DeleteCSISnapshotContent": [],
-        "CreateRDSSnapshot": ["snapshotID", "instanceID", "securityGroupID", "allocatedStorage", "dbSubnetGroup"],
-        "ExportRDSSnapshotToLocation": ["backupID", "snapshotID", "instanceID", "securityGroupID"],
-        "RestoreRDSSnapshot": ["endpoint"], "DeleteRDSSnapshot": [],
-        "BackupDataUsingKopiaServer": ["backupID", "size", "phySize"],
-    ]
+    private static let byFunction = Dictionary(
+        uniqueKeysWithValues: LocalFunctions.all.compactMap { function in
+            function.outputKeys.map { (function.name, Set($0)) }
+        })
 
     init(of phase: BlueprintPhase) {
         if let keys = Self.byFunction[phase.function.text] {
