@@ -7,6 +7,7 @@ struct RenderedDocument {
     let input: ActionInput
     let result: ActionResult
     let pods: [PodRequest]
+    private let options: [String: String]
 
     /// Masked leaf by leaf, so that a marker is quoted as its place in the document needs it.
     init(input: ActionInput, result: ActionResult, pods: [PodRequest], output: Output) {
@@ -15,6 +16,7 @@ struct RenderedDocument {
         masked.phases = result.phases.map { $0.mapStrings(output.mask) }
         masked.record.artifacts = result.record.artifacts.map { $0.mapStrings(output.mask) }
         self.result = masked
+        options = input.request.options.mapValues(output.mask)
         self.pods = pods.map { $0.mapStrings(output.mask) }
     }
 
@@ -32,10 +34,10 @@ struct RenderedDocument {
         }
         document["profile"] = input.profileText.map { .string($0) }
         document["time"] = .string(request.time.description)
-        if !request.options.isEmpty {
+        if !options.isEmpty {
             document["options"] = .object(
                 JSONObject(
-                    request.options.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: .string($0.value)) }))
+                    options.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: .string($0.value)) }))
         }
         document["phases"] = .array(result.phases.filter { !$0.isDeferPhase }.map { Self.phase($0) })
         if let last = result.phases.first(where: \.isDeferPhase) { document["deferPhase"] = Self.phase(last) }

@@ -1,7 +1,6 @@
 import ActionEngine
 import ArgumentParser
 import Executors
-import Glibc
 import GoFormats
 import KanisterFunctions
 import ProcessIO
@@ -76,45 +75,16 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func executorOptions(_ output: Output) throws -> LocalExecutor.Options {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        var options = LocalExecutor.Options()
-        if let path = variable("PATH"), !path.isEmpty { options.path = path }
-        if let folder = variable("TMPDIR"), Files.isFolder(folder) { options.temporaryFolder = folder }
+        if let runner, !Files.isProgram(runner) {
+            output.say("error: --runner \(runner) is not an executable file\n  hint: give the path of pod-runner")
+            throw Exit(.input)
+        }
+        var options = LocalExecutor.Options.ofThisMachine(runner: runner)
         options.hosts = hosts.compactMap { try? HostOverride($0) }
         options.timeout = timeout.map { .seconds($0) }
-        if let runner {
-            guard Files.isProgram(runner) else {
-                output.say("error: --runner \(runner) is not an executable file\n  hint: give the path of pod-runner")
-                throw Exit(.input)
-            }
-            options.runner = runner.hasPrefix("/") ? runner : Self.currentFolder() + "/" + runner
-        } else {
-            options.runner = Self.runnerBesideUs() ?? Self.find("pod-runner", in: options.path)
-            if options.runner == nil {
-                output.say(
-                    "warning: there is no pod-runner beside karaffe or on PATH\n  hint: give it with --runner FILE")
-            }
+        if options.runner == nil {
+            output.say("warning: there is no pod-runner beside karaffe or on PATH\n  hint: give it with --runner FILE")
         }
         return options
-    }
-
-    private static func currentFolder() -> String {
-        guard let folder = getcwd(nil, 0) else { return "." }
-        defer { free(folder) }
-        return String(cString: folder)
-    }
-
-    private static func find(_ name: String, in path: String) -> String? {
-        path.split(separator: ":").map { "\($0)/\(name)" }.first { $0.hasPrefix("/") && Files.isProgram($0) }
-    }
-
-    private static func runnerBesideUs() -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard count > 0 else { return nil }
-        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard let slash = path.lastIndex(of: "/") else { return nil }
-        let runner = path[..<slash] + "/pod-runner"
-        return Files.isProgram(String(runner)) ? String(runner) : nil
     }
 }

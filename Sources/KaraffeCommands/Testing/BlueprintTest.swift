@@ -1,14 +1,21 @@
 import Blueprints
 import Diagnostics
+import Executors
 import GoFormats
 
-/// One test of a blueprint: what an action is given, and what it must render to.
+/// One test of a blueprint: what an action is given, and what it must render to, or do.
 struct BlueprintTest: Sendable {
     var name = ""
     let line: Int
     /// For `InputOptions`.
     var arguments: [String] = []
     var outputs: [String] = []
+    /// Runs the action on this machine instead of only rendering it.
+    var runs = false
+    /// Longest time of one command, in seconds.
+    var timeout = 60
+    /// As `--add-host` takes them.
+    var hosts: [HostOverride] = []
     var checks: [Check] = []
     var errors: [ExpectedError] = []
     /// Path of the snapshot file.
@@ -51,7 +58,7 @@ struct BlueprintTest: Sendable {
 struct BlueprintTestReader {
     static let fields = [
         "blueprint", "cluster", "object", "profile", "action", "options", "artifacts", "outputs", "time", "namespace",
-        "actionset",
+        "actionset", "run", "timeout", "hosts",
     ]
     private static let testFields = fields + ["name", "expect", "errors", "snapshot"]
 
@@ -114,6 +121,7 @@ struct BlueprintTestReader {
                 test.outputs.append("\(phase.name).\(pair.name)=\(text(pair.value) ?? "")")
             }
         }
+        readRun(node, given, into: &test)
         test.checks = (node["expect"]?.sequence ?? []).compactMap { check($0) }
         test.errors = (node["errors"]?.sequence ?? []).compactMap { error($0) }
         test.snapshot = node["snapshot"]?.string.map { path($0) }
@@ -122,6 +130,35 @@ struct BlueprintTestReader {
                 "test '\(test.name)' expects nothing", at: node, hint: "add 'expect', 'errors' or 'snapshot'")
         }
         return test
+    }
+
+    /// What only matters to a test that runs.
+    private mutating func readRun(
+        _ node: YAMLNode, _ given: (String) -> YAMLNode?, into test: inout BlueprintTest
+    ) {
+        if let flag = given("run") {
+            test.runs = flag.json == true
+            if flag.json.boolValue == nil { problem("'run' is not true or false", at: flag, hint: "write run: true") }
+        }
+        if test.runs, let outputs = node["outputs"] {
+            problem(
+                "a test that runs takes no 'outputs': its phases print them", at: outputs,
+                hint: "compare with them instead: {path: outputs.PHASE.KEY, equals: …}")
+        }
+        if let limit = given("timeout") {
+            if let seconds = limit.json.integerValue.flatMap({ Int(exactly: $0) }), (1...86_400).contains(seconds) {
+                test.timeout = seconds
+            } else {
+                problem("'timeout' is not a number of seconds from 1 to 86400", at: limit, hint: "write timeout: 60")
+            }
+        }
+        for entry in given("hosts")?.mapping?.entries ?? [] {
+            do throws(LocalExecutorError) {
+                test.hosts.append(try HostOverride("\(entry.name)=\(text(entry.value) ?? "")"))
+            } catch {
+                problem(error.message, at: entry.value, hint: error.hint ?? "for example {db.example: 127.0.0.1}")
+            }
+        }
     }
 
     private mutating func check(_ node: YAMLNode) -> BlueprintTest.Check? {

@@ -1,11 +1,11 @@
 import ActionEngine
 import ArgumentParser
 import Diagnostics
+import Executors
 import GoFormats
 import GoTemplate
-import KanisterFunctions
 
-/// One test, run: nothing but a rendering, so no phase runs.
+/// One test, made: the action is rendered, or run on this machine when the test says so.
 struct BlueprintTestRun {
     let test: BlueprintTest
     /// As messages name it.
@@ -32,43 +32,42 @@ struct BlueprintTestRun {
             fail(test.line, "\(InputOptions.message(for: error))")
             return
         }
-        let executor = DryRunExecutor()
-        let runner = ActionRunner(
-            functions: LocalFunctions.registry,
-            cluster: SecretRecordingCluster(input.cluster, secrets: input.secrets), executor: executor)
-        let result = await runner.run(input.request)
+        let execution = await execute(input)
+        let (result, pods) = (execution.result, execution.pods)
         let masked = input.output(reveals: false)
         checkErrors(input.diagnostics + result.diagnostics, result.failures, masked)
         if test.errors.isEmpty, !failures.isEmpty { return }
-        let clear = Self.document(input, result, executor.pods)
+        let clear = Self.document(input, execution)
         for check in test.checks { self.check(check, in: clear, masked) }
         if let snapshot = test.snapshot {
-            compare(
-                YAMLWriter.text(
-                    RenderedDocument(input: input, result: result, pods: executor.pods, output: masked).json),
-                with: snapshot)
+            let document = RenderedDocument(input: input, result: result, pods: pods, output: masked)
+            compare(masked.mask(YAMLWriter.text(document.json)), with: snapshot)
         }
+    }
+
+    private func execute(_ input: ActionInput) async -> BlueprintTestExecution {
+        guard test.runs, !input.hasErrors else { return await .rendering(input) }
+        var options = LocalExecutor.Options.ofThisMachine()
+        options.timeout = .seconds(test.timeout)
+        options.hosts = test.hosts
+        return await .running(input, options)
     }
 
     private mutating func fail(_ line: Int, _ text: String) { failures.append("\(file):\(line): \(text)") }
 
     /// What paths lead into: phases by name, artifacts, outputs, pods by phase.
-    private static func document(_ input: ActionInput, _ result: ActionResult, _ pods: [PodRequest]) -> JSONValue {
-        let whole = RenderedDocument(
-            input: input, result: result, pods: pods, output: input.output(reveals: true))
+    private static func document(_ input: ActionInput, _ execution: BlueprintTestExecution) -> JSONValue {
+        let result = execution.result
         var phases = JSONObject()
         for phase in result.phases { phases[phase.name] = RenderedDocument.phase(phase) }
-        var outputs = JSONObject()
-        for (phase, values) in input.request.knownOutputs {
-            outputs[phase] = .object(JSONObject(values.map { .init(key: $0.key, value: .string($0.value)) }))
-        }
         var specs = JSONObject()
-        for pod in pods { specs[pod.phase] = .object(pod.spec) }
+        for pod in execution.pods { specs[pod.phase] = .object(pod.spec) }
         return .object(
             JSONObject([
-                "action": .string(whole.input.request.actionName), "phases": .object(phases),
-                "artifacts": RenderedDocument.artifacts(result.record.artifacts), "outputs": .object(outputs),
-                "pods": .object(specs),
+                "action": .string(input.request.actionName), "phases": .object(phases),
+                "artifacts": RenderedDocument.artifacts(result.record.artifacts),
+                "outputs": .object(execution.outputs(known: input.request.knownOutputs)), "pods": .object(specs),
+                "state": .string(result.record.state.rawValue),
             ]))
     }
 
@@ -76,7 +75,10 @@ struct BlueprintTestRun {
 
     private mutating func checkErrors(_ diagnostics: [Diagnostic], _ phases: [PhaseFailure], _ output: Output) {
         var found = diagnostics.filter { $0.severity == .error }.map { (text: $0.message, line: $0.range?.start.line) }
-        found += phases.map { ("phase '\($0.phase)' (\($0.function)): \($0.failure.message)", nil) }
+        found += phases.map { failure in
+            let lines = failure.failure.lastLines.map { "\n    \($0)" }.joined()
+            return ("phase '\(failure.phase)' (\(failure.function)): \(failure.failure.message)\(lines)", nil)
+        }
         var isExpected = Array(repeating: false, count: found.count)
         for wanted in test.errors {
             let matching = found.indices.filter { found[$0].text.contains(wanted.message) }
@@ -124,7 +126,9 @@ struct BlueprintTestRun {
         guard !holds else { return }
         fail(
             check.line,
-            output.mask("\(check.path.text)\n    expected \(wanted)\n    got      \(Self.text(found))"))
+            // Leaf by leaf: a value is not recognized in JSON of JSON of JSON.
+            output.mask(
+                "\(check.path.text)\n    expected \(wanted)\n    got      \(Self.text(found.mapStrings(output.mask)))"))
     }
 
     private static func text(_ value: JSONValue) -> String {

@@ -1,16 +1,17 @@
 import ActionEngine
 import ArgumentParser
 import Diagnostics
+import ProcessIO
 import RunnerContract
 
 /// `karaffe test`: unit tests of blueprints.
 struct TestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Run unit tests of blueprints: what actions must render to.",
+        commandName: "test", abstract: "Run unit tests of blueprints: what actions must render to, or do.",
         discussion: """
             Tests are in files named *.test.yaml: a blueprint, a cluster folder, an object, a profile, options, artifacts and \
-            outputs for an action, and what its phases and artifacts must be. Nothing runs. Paths start at the test file. \
-            Exit code 0 when every test passed, 1 when one failed, 3 when a test file cannot be read.
+            outputs for an action, and what its phases and artifacts must be. Actions are only rendered, unless a test has \
+            'run: true': then its phases run on this machine as with karaffe run. Paths start at the test file. Exit code 0 when every test passed, 1 when one failed, 3 when a test file cannot be read.
             """)
 
     @Argument(help: ArgumentHelp("Folders with test files, or test files.", valueName: "dir"))
@@ -22,11 +23,17 @@ struct TestCommand: AsyncParsableCommand {
     private static let endings = [".test.yaml", ".test.yml"]
 
     func run() async throws {
+        // A test may have started processes.
+        try await withInterruption { try await runTests() }
+    }
+
+    private func runTests() async throws {
         let output = Output(secrets: KnownSecrets(), reveals: true)
         var (passed, failed, updated) = (0, 0, 0)
         for file in try files(output) {
             output.tell(file)
             for test in try tests(in: file, output) {
+                try Task.checkCancellation()
                 var run = BlueprintTestRun(test, file: file, updates: update)
                 await run.run()
                 updated += run.hasUpdated ? 1 : 0
