@@ -10,6 +10,8 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 /// The descriptor and path types of swift-subprocess's interface.
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+
 let package = Package(
     name: "karaffe",
     products: [
@@ -24,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        // Messages of kopia's repository server; the gRPC around them is ours.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ],
     targets: [
         // System libraries, one room each.
@@ -110,6 +114,13 @@ let package = Package(
         /// Labelled JSON manifests.
         .target(
             name: "KopiaManifest", dependencies: ["KopiaContent", "KopiaFormat", "GoFormats"], exclude: ["README.md"]),
+        /// Client of kopia's repository server: contents and manifests over gRPC.
+        .target(
+            name: "KopiaServer",
+            dependencies: [
+                "KopiaManifest", "KopiaContent", "KopiaFormat", "HTTPTransport", "Digests", "GoFormats", protobuf,
+            ],
+            exclude: ["README.md", "Messages/kopia_repository.proto"]),
         /// Snapshot manifests, sources, directory entries, policies.
         .target(
             name: "KopiaSnapshot", dependencies: ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"],
@@ -118,7 +129,8 @@ let package = Package(
         .target(
             name: "KopiaRepository",
             dependencies: [
-                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaCloud",
+                "KopiaServer", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaCloud",
                 "KopiaBlob", "GoFormats",
             ],
             exclude: ["README.md"]),
@@ -189,6 +201,14 @@ let package = Package(
             dependencies: [
                 "KopiaObject", "KopiaManifest", "KopiaSnapshot", "KopiaContent", "KopiaFormat", "KopiaBlob",
                 "TestSupport", "GoFormats",
+            ],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "KopiaServerTests",
+            dependencies: [
+                "KopiaServer", "KopiaManifest", "KopiaContent", "KopiaFormat", "HTTPTransport", "TestSupport",
+                "GoFormats",
+                protobuf,
             ],
             exclude: ["Fixtures"]),
         .testTarget(

@@ -29,8 +29,8 @@ public struct ContentStatistics: Sendable, Hashable {
     public init() {}
 }
 
-/// Keeps contents: byte strings named by their keyed hash. Implemented by local packs (`LocalContentStore`) and, later,
-/// by a kopia repository server; owned here by its consumers' needs, so that objects and manifests never know which.
+/// Keeps contents: byte strings named by their keyed hash. Implemented by local packs (`LocalContentStore`) and by a
+/// kopia repository server; owned here by its consumers' needs, so that objects and manifests never know which.
 ///
 /// Concurrency and memory: all calls may run concurrently; each holds the content it works on.
 ///
@@ -68,6 +68,9 @@ public protocol ContentStore: Sendable {
     /// Nil when no index names it.
     func info(_ id: ContentID) async throws -> ContentInfo?
 
+    /// The same for many, in their order. Made for asking a server: the questions travel together.
+    func info(_ ids: [ContentID]) async throws -> [ContentInfo?]
+
     /// IDs of the contents with this prefix that are not deleted.
     func list(prefix: UInt8) async throws -> [ContentInfo]
 
@@ -87,6 +90,14 @@ extension ContentStore {
         plaintexts.reserveCapacity(ids.count)
         for id in ids { plaintexts.append(try await read(id)) }
         return plaintexts
+    }
+
+    /// One after another: for stores that have nothing better.
+    public func info(_ ids: [ContentID]) async throws -> [ContentInfo?] {
+        var infos: [ContentInfo?] = []
+        infos.reserveCapacity(ids.count)
+        for id in ids { infos.append(try await info(id)) }
+        return infos
     }
 }
 

@@ -1,6 +1,7 @@
 /// The password of a repository, used exactly as given: no trimming, no normalisation. Prints as `<redacted>`.
 public struct Password: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    let utf8: [UInt8]
+    /// For whoever sends it.
+    package let utf8: [UInt8]
 
     public init(_ text: String) { utf8 = Array(text.utf8) }
 

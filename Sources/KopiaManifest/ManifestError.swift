@@ -3,13 +3,16 @@ public import KopiaContent
 /// What is wrong with a manifest or the content that holds it.
 public struct ManifestError: Error, Sendable, CustomStringConvertible {
     public struct Code: Sendable, Hashable {
-        private enum Kind: Sendable, Hashable { case malformed, invalid }
+        private enum Kind: Sendable, Hashable { case malformed, invalid, lost }
         private let kind: Kind
 
         /// A manifest content is not what kopia writes.
         public static let malformed = Code(kind: .malformed)
         /// What the caller wants to store cannot be a manifest.
         public static let invalid = Code(kind: .invalid)
+        /// What was put since the last flush is gone, and with it what was deleted: a server was restarted. Doing all of
+        /// it again is safe, nothing of it was published.
+        public static let lost = Code(kind: .lost)
     }
 
     public let code: Code

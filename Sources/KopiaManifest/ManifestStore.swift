@@ -32,9 +32,12 @@ public struct ManifestEntry: Sendable, Hashable {
     }
 }
 
-/// Keeps manifests. Implemented by `m` contents (`ContentManifestStore`) and, later, by a kopia repository server.
+/// Keeps manifests. Implemented by `m` contents (`ContentManifestStore`) and by a kopia repository server.
 ///
 /// What `put` and `delete` did is durable and visible after `flush`.
+///
+/// Throws: `ManifestError.Code.lost` from any call that changes something when what was put before is gone: a server may
+/// be restarted. Then everything since the last flush has to be done again.
 public protocol ManifestStore: Sendable {
     /// - Parameter labels: must contain `type`.
     func put(labels: [String: String], payload: JSONValue) async throws -> ManifestID

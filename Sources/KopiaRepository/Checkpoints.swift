@@ -2,6 +2,7 @@ import GoFormats
 import KopiaContent
 import KopiaManifest
 import KopiaObject
+import KopiaServer
 import KopiaSnapshot
 import Synchronization
 
@@ -44,22 +45,35 @@ final class Checkpoints: Sendable {
         draft.incompleteReason = "checkpoint"
         draft.statistics = Snapshot.Statistics(of: summary)
         try await repository.contents.flush()
-        let snapshot = try await repository.snapshotStore.put(draft)
-        try await deleteAll()
-        try await repository.manifests.flush()
+        let snapshot = try await repository.repeatingLostManifests {
+            let snapshot = try await self.repository.snapshotStore.put(draft)
+            _ = try await self.deleteAll()
+            try await self.repository.manifests.flush()
+            return snapshot
+        }
         published.withLock { $0 = [snapshot.id] }
     }
 
     /// Takes effect with the manifest store's next flush.
-    func deleteAll() async throws {
-        for id in published.withLock({ $0 }) { try await repository.manifests.delete(id) }
+    ///
+    /// - Returns: sentences about those that may not be deleted; retention removes them some hours later.
+    func deleteAll() async throws -> [String] {
+        var warnings: [String] = []
+        for id in published.withLock({ $0 }) {
+            do {
+                try await repository.manifests.delete(id)
+            } catch let error as ServerError where error.code == .accessDenied {
+                warnings.append("checkpoint \(id) was left to retention: \(error.message)")
+            }
+        }
+        return warnings
     }
 
     /// What was stored protects nothing any more. When this fails, or the task is cancelled, retention removes the
     /// checkpoint some hours later.
     func removeAfterFailure() async {
         guard published.withLock({ !$0.isEmpty }), !Task.isCancelled else { return }
-        try? await deleteAll()
+        _ = try? await deleteAll()
         try? await repository.manifests.flush()
     }
 }

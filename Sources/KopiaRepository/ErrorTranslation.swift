@@ -3,6 +3,7 @@ import KopiaContent
 import KopiaFormat
 import KopiaManifest
 import KopiaObject
+import KopiaServer
 import KopiaSnapshot
 
 extension RepositoryError {
@@ -25,8 +26,21 @@ extension RepositoryError {
         case let error as SnapshotError:
             return RepositoryError(
                 error.code == .invalid ? .invalidArgument : .damaged, error.message, hint: error.hint)
+        case let error as ServerError:
+            return RepositoryError(code(of: error), error.message, hint: error.hint, isTransient: error.isTransient)
         default:
             return error
+        }
+    }
+
+    private static func code(of error: ServerError) -> Code {
+        switch error.code {
+        case .invalidAddress: return .invalidLocation
+        case .credentials: return .wrongPassword
+        case .accessDenied: return .accessDenied
+        case .notARepositoryServer: return .notInitialized
+        case .unsupported, .tooLarge: return .unsupportedFormat
+        default: return .storage
         }
     }
 

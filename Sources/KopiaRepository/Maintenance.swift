@@ -51,7 +51,12 @@ extension Repository {
     /// - Throws: `RepositoryError.Code.damaged` when `kopia.maintenance` or the maintenance manifest cannot be read, which
     ///   also stops kopia's maintenance.
     public func maintenanceReport() async throws -> MaintenanceReport {
-        try await translatingErrors {
+        guard !status.isServer else {
+            throw RepositoryError(
+                .unsupportedLocation, "\(status.location) is a server: its maintenance cannot be seen from here",
+                hint: "look with 'kopia maintenance info' where the server keeps the repository")
+        }
+        return try await translatingErrors {
             var report = MaintenanceReport()
             try await self.readParameters(&report)
             guard let blobs = self.blobs else { return report }

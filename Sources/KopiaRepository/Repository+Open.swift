@@ -4,6 +4,7 @@ import KopiaCloud
 import KopiaContent
 import KopiaFormat
 import KopiaManifest
+import KopiaServer
 import KopiaSnapshot
 
 extension Repository {
@@ -31,6 +32,10 @@ extension Repository {
         identity: RepositoryIdentity, skipsDamagedIndexes: Bool,
         clock: @escaping @Sendable () -> Timestamp = Timestamp.now, _ body: (Repository) async throws -> Result
     ) async throws -> Result {
+        if case .server(let address) = location.kind {
+            return try await with(
+                address, at: location, password: password, access: access, identity: identity, body)
+        }
         let (repository, contents) = try await translatingErrors {
             let storage = try await location.openStorage()
             let format = try await RepositoryFormat.open(storage, password: password)
@@ -54,6 +59,26 @@ extension Repository {
         } catch {
             await contents.close()
             throw error
+        }
+    }
+
+    private static func with<Result>(
+        _ address: ServerAddress, at location: RepositoryLocation, password: RepositoryPassword,
+        access: RepositoryAccess, identity: RepositoryIdentity, _ body: (Repository) async throws -> Result
+    ) async throws -> Result {
+        try await translatingErrors {
+            let credentials = try ServerCredentials(
+                userName: identity.userName, host: identity.host,
+                password: String(decoding: password.utf8, as: UTF8.self))
+            var options = ServerOptions()
+            options.isReadOnly = access == .readOnly
+            return try await ServerRepository.with(address, credentials, options) { server in
+                let repository = Repository(
+                    contents: server.contents, manifests: server.manifests,
+                    status: RepositoryStatus(server, location: location, access: access, identity: identity),
+                    identity: identity, access: access)
+                return try await body(repository)
+            }
         }
     }
 
@@ -143,6 +168,20 @@ extension RepositoryStatus {
     }
 }
 
+extension RepositoryStatus {
+    /// A server does not tell the rest.
+    init(
+        _ server: ServerRepository, location: RepositoryLocation, access: RepositoryAccess,
+        identity: RepositoryIdentity
+    ) {
+        self.init(
+            location: location.description, isServer: true, uniqueID: "", formatVersion: 0, indexVersion: 0,
+            hash: server.hash, encryption: "", keyDerivation: "", splitter: server.splitter, packSizeMax: 0,
+            usesEpochs: false, allowsPasswordChange: false, isReadOnly: access == .readOnly,
+            identity: identity.description)
+    }
+}
+
 extension [UInt8] {
     fileprivate var hex: String {
         map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
@@ -160,6 +199,7 @@ extension RepositoryLocation {
                 throw RepositoryError(.notInitialized, error.message, hint: error.hint)
             }
         case .cloud(let location, let credentials): return try location.open(credentials)
+        case .server: throw noBlobs()
         }
     }
 
@@ -188,6 +228,13 @@ extension RepositoryLocation {
             throw RepositoryError(
                 .alreadyExists, "'\(location.displayName)' already holds a kopia repository",
                 hint: "use it, or give the new one a prefix of its own")
+        case .server: throw noBlobs()
         }
+    }
+
+    private func noBlobs() -> RepositoryError {
+        RepositoryError(
+            .unsupportedLocation, "\(self) is a server: it shows no blobs, and no repository can be made there",
+            hint: "create it where the server keeps it, with 'kopia repository create'")
     }
 }

@@ -1,6 +1,8 @@
 import GoFormats
 import KopiaContent
+import KopiaManifest
 import KopiaObject
+import KopiaServer
 public import KopiaSnapshot
 import Synchronization
 
@@ -30,10 +32,11 @@ extension Repository {
             let plan = try await self.storagePlan(for: source, options: options, checkpoints: checkpoints)
             let writer = SnapshotWriter(plan: plan, clock: self.clock)
             let snapshot: Snapshot
+            let warnings: [String]
             do {
                 try await body(writer)
                 try Task.checkCancellation()
-                snapshot = try await self.publish(
+                (snapshot, warnings) = try await self.publish(
                     writer, of: source, options: options, startTime: startTime, checkpoints: checkpoints)
             } catch {
                 await checkpoints.removeAfterFailure()
@@ -43,7 +46,7 @@ extension Repository {
             return WrittenSnapshot(
                 snapshot: snapshot, logicalBytes: snapshot.totalSize,
                 deduplicatedBytes: after.bytesDeduplicated - before.bytesDeduplicated,
-                uploadedBytes: after.bytesUploaded - before.bytesUploaded)
+                uploadedBytes: after.bytesUploaded - before.bytesUploaded, warnings: warnings)
         }
     }
 
@@ -51,7 +54,7 @@ extension Repository {
     private func publish(
         _ writer: SnapshotWriter, of source: SnapshotSource, options: SnapshotOptions, startTime: Timestamp,
         checkpoints: Checkpoints
-    ) async throws -> Snapshot {
+    ) async throws -> (Snapshot, warnings: [String]) {
         let tree = writer.tree.withLock { $0 }
         var draft = options.draft(of: source, startTime: startTime, endTime: clock())
         let summary: DirectorySummary
@@ -68,15 +71,8 @@ extension Repository {
         try await contents.flush()
         try await protect(draft.root)
         try Task.checkCancellation()
-        let snapshot = try await snapshotStore.put(draft)
-        do {
-            if options.marksSourceManual { try await PolicyStore(manifests: manifests).markManual(source) }
-            try await checkpoints.deleteAll()
-            try await manifests.flush()
-        } catch {
-            // Else the next flush of this repository would publish what was reported as failed.
-            try? await manifests.delete(snapshot.id)
-            throw error
+        let (snapshot, warnings) = try await repeatingLostManifests {
+            try await self.publish(draft, of: source, options: options, checkpoints: checkpoints)
         }
         try await contents.refresh()
         guard try await manifests.get(snapshot.id) != nil else {
@@ -84,8 +80,42 @@ extension Repository {
                 .notCommitted, "snapshot \(snapshot.id) was written, but the repository does not show it",
                 hint: "the storage may list with a delay; look again with 'snapshot list', then repeat the backup")
         }
-        return snapshot
+        return (snapshot, warnings)
     }
+
+    private func publish(
+        _ draft: SnapshotDraft, of source: SnapshotSource, options: SnapshotOptions, checkpoints: Checkpoints
+    ) async throws -> (Snapshot, warnings: [String]) {
+        let snapshot = try await snapshotStore.put(draft)
+        var warnings: [String] = []
+        do {
+            if options.marksSourceManual {
+                do {
+                    try await PolicyStore(manifests: manifests).markManual(source)
+                } catch let error as ServerError where error.code == .accessDenied {
+                    // Whoever may only append cannot replace a policy. The snapshot is whole without it.
+                    warnings.append("the policy of \(source) was left as it is: \(error.message)")
+                }
+            }
+            warnings += try await checkpoints.deleteAll()
+            try await manifests.flush()
+        } catch {
+            // Else the next flush of this repository would publish what was reported as failed.
+            try? await manifests.delete(snapshot.id)
+            throw error
+        }
+        return (snapshot, warnings)
+    }
+
+    /// Does again what puts and flushes manifests when a server lost them before they were durable.
+    func repeatingLostManifests<Result>(_ body: () async throws -> Result) async throws -> Result {
+        for _ in 1..<Self.publishAttemptsMax {
+            do { return try await body() } catch let error as ManifestError where error.code == .lost { continue }
+        }
+        return try await body()
+    }
+
+    private static var publishAttemptsMax: Int { 5 }
 
     /// Looks after a refresh that everything the snapshot refers to is there. Contents that maintenance marked as deleted
     /// meanwhile, because nothing referred to them yet, are written again.
@@ -108,25 +138,39 @@ extension Repository {
 
     private func rewriteDeleted(below root: DirectoryEntry) async throws {
         var rewritten = 0
-        try await forEachReferencedContent(of: root) { id, path in
-            guard let info = try await contents.info(id) else {
-                throw RepositoryError(
-                    .notCommitted, "content \(id) of '\(path)' is no longer in the repository: nothing was published",
-                    hint: "maintenance with too little safety may have removed it while it was written; "
-                        + "repeat the backup")
+        var batch: [(id: ContentID, path: String)] = []
+        func check() async throws {
+            for (place, info) in zip(batch, try await contents.info(batch.map(\.id))) {
+                guard let info else {
+                    throw RepositoryError(
+                        .notCommitted,
+                        "content \(place.id) of '\(place.path)' is no longer in the repository: nothing was published",
+                        hint: "maintenance with too little safety may have removed it while it was written; "
+                            + "repeat the backup")
+                }
+                if info.isDeleted { rewritten += try await rewrite(place.id) }
             }
-            guard info.isDeleted else { return }
-            if let blobs {
-                // Keeps the compression, which the seam does not tell.
-                rewritten += try await blobs.contents.undelete([id])
-                return
-            }
-            _ = try await contents.write(
-                try await contents.read(id), prefix: id.prefix,
-                compression: id.prefix == 0 ? 0 : writerMetadataCompression)
-            rewritten += 1
+            batch.removeAll(keepingCapacity: true)
         }
+        try await forEachReferencedContent(of: root) { id, path in
+            batch.append((id, path))
+            if batch.count >= Self.protectedBatchCount { try await check() }
+        }
+        try await check()
         if rewritten > 0 { try await contents.flush() }
+    }
+
+    /// Contents looked for together.
+    private static var protectedBatchCount: Int { 1024 }
+
+    /// - Returns: how many were written.
+    private func rewrite(_ id: ContentID) async throws -> Int {
+        // Keeps the compression, which the seam does not tell.
+        if let blobs { return try await blobs.contents.undelete([id]) }
+        _ = try await contents.write(
+            try await contents.read(id), prefix: id.prefix,
+            compression: id.prefix == 0 ? 0 : writerMetadataCompression)
+        return 1
     }
 
     /// `zstd-fastest`.

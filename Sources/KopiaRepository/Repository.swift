@@ -79,6 +79,8 @@ public final class Repository: Sendable {
 public struct RepositoryStatus: Sendable, Hashable {
     /// Where it is, without secrets.
     public let location: String
+    /// Behind a server only location, hash, splitter and identity are known; the rest is empty or 0.
+    public let isServer: Bool
     /// Lower-case hex.
     public let uniqueID: String
     /// 1, 2 or 3.
@@ -102,11 +104,13 @@ public struct RepositoryStatus: Sendable, Hashable {
     public let warnings: [String]
 
     public init(
-        location: String, uniqueID: String, formatVersion: Int, indexVersion: Int, hash: String, encryption: String,
+        location: String, isServer: Bool = false, uniqueID: String, formatVersion: Int, indexVersion: Int, hash: String,
+        encryption: String,
         keyDerivation: String, splitter: String, errorCorrectionPercent: Int? = nil, packSizeMax: Int64,
         usesEpochs: Bool, allowsPasswordChange: Bool, isReadOnly: Bool, identity: String, warnings: [String] = []
     ) {
         self.location = location
+        self.isServer = isServer
         self.uniqueID = uniqueID
         self.formatVersion = formatVersion
         self.indexVersion = indexVersion

@@ -3,7 +3,8 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
     public struct Code: Sendable, Hashable {
         private enum Kind: Sendable, Hashable {
             case invalidLocation, unsupportedLocation, noCredentials, invalidArgument
-            case notInitialized, alreadyExists, wrongPassword, unsupportedFormat, upgradeInProgress, readOnly
+            case notInitialized, alreadyExists, wrongPassword, accessDenied, unsupportedFormat, upgradeInProgress,
+                readOnly
             case snapshotNotFound, ambiguousSnapshot, entryNotFound, damaged, notCommitted, storage
         }
         private let kind: Kind
@@ -31,7 +32,10 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
         public static let notInitialized = Code(kind: .notInitialized)
         /// There is one already; nothing was written.
         public static let alreadyExists = Code(kind: .alreadyExists)
+        /// For a repository server: unknown user, or not that user's password.
         public static let wrongPassword = Code(kind: .wrongPassword)
+        /// A repository server does not let this user do it.
+        public static let accessDenied = Code(kind: .accessDenied)
         /// Made by a version, with a feature or an algorithm that this one does not know.
         public static let unsupportedFormat = Code(kind: .unsupportedFormat)
         /// Somebody is upgrading the repository; nothing may be read or written meanwhile.

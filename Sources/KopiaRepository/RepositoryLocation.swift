@@ -1,11 +1,13 @@
 internal import KopiaBlob
 internal import KopiaCloud
+internal import KopiaServer
 
 /// Where a repository is, and what opens the place; not its password.
 public struct RepositoryLocation: Sendable, CustomStringConvertible {
     enum Kind: Sendable {
         case filesystem(path: String)
         case cloud(CloudLocation, CloudLocation.Credentials)
+        case server(ServerAddress)
     }
     let kind: Kind
 
@@ -16,6 +18,27 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
         RepositoryLocation(kind: .filesystem(path: path))
     }
 
+    /// A kopia repository server. The identity and the password that go with it are its user's.
+    ///
+    /// - Parameters:
+    ///   - endpoint: `https://host:port`.
+    ///   - certificate: the server's own, as PEM; nil or empty trusts this machine's authorities.
+    /// - Throws: `RepositoryError.Code.invalidLocation`.
+    public static func server(endpoint: String, certificate: String?) throws(RepositoryError) -> RepositoryLocation {
+        do throws(ServerError) {
+            return RepositoryLocation(
+                kind: .server(try ServerAddress(endpoint: endpoint, certificate: certificate)))
+        } catch {
+            throw RepositoryError(.invalidLocation, error.message, hint: error.hint)
+        }
+    }
+
+    /// Whether a server keeps the repository: then the password is its user's, and user and host must be those it knows.
+    public var isServer: Bool {
+        if case .server = kind { return true }
+        return false
+    }
+
     private init(kind: Kind) { self.kind = kind }
 
     /// Reads an address (percent-encoding allowed):
@@ -23,10 +46,10 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     /// - `file:///absolute/folder`
     /// - `s3://bucket/prefix?endpoint=…&region=…` and `azblob://container/prefix?account=…`; `KopiaCloud`'s `CloudLocation`
     ///   has the table of parameters
+    /// - `kopia+https://host:port?fingerprint=…`: a repository server, with the SHA-256 of its certificate in hex
     ///
     /// - Parameter environment: where the service's credentials are, and what the address leaves out.
-    /// - Throws: `RepositoryError.Code.invalidLocation`; `.noCredentials`; `.unsupportedLocation` for `gs://` and
-    ///   `kopia+https://`.
+    /// - Throws: `RepositoryError.Code.invalidLocation`; `.noCredentials`; `.unsupportedLocation` for `gs://`.
     public init(url: String, environment: [String: String] = [:]) throws(RepositoryError) {
         guard let colon = url.firstIndex(of: ":") else {
             throw RepositoryError(
@@ -58,8 +81,7 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
                 .unsupportedLocation, "repositories at gs:// are not in this version",
                 hint: "Google's storage speaks S3 with HMAC keys: s3://bucket/prefix?endpoint=storage.googleapis.com")
         case "kopia+https":
-            throw RepositoryError(
-                .unsupportedLocation, "repositories at kopia+https:// are not in this version", hint: Self.known)
+            kind = .server(try Self.serverAddress(url: url))
         default:
             throw RepositoryError(
                 .invalidLocation, "the repository has the unknown scheme '\(scheme)'", hint: Self.known)
@@ -67,13 +89,35 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     }
 
     private static let known =
-        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, azblob://container/prefix?account=NAME"
+        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, "
+        + "azblob://container/prefix?account=NAME, kopia+https://host:port?fingerprint=SHA256"
+
+    private static func serverAddress(url: String) throws(RepositoryError) -> ServerAddress {
+        let parts = url.dropFirst("kopia+".utf8.count).split(separator: "?", maxSplits: 1)
+        var fingerprint: String?
+        for parameter in parts.dropFirst().first?.split(separator: "&") ?? [] {
+            guard parameter.hasPrefix("fingerprint=") else {
+                throw RepositoryError(
+                    .invalidLocation,
+                    "the repository server's address has the unknown parameter "
+                        + "'\(parameter.prefix { $0 != "=" })=…'",
+                    hint: "known: fingerprint=SHA256 of the server's certificate")
+            }
+            fingerprint = String(parameter.dropFirst("fingerprint=".utf8.count))
+        }
+        do throws(ServerError) {
+            return try ServerAddress(endpoint: String(parts.first ?? ""), fingerprint: fingerprint)
+        } catch {
+            throw RepositoryError(.invalidLocation, error.message, hint: error.hint)
+        }
+    }
 
     /// Without secrets.
     public var description: String {
         switch kind {
         case .filesystem(let path): return "file://\(path)"
         case .cloud(let location, _): return location.displayName
+        case .server(let address): return "kopia+https://\(address.authority)"
         }
     }
 

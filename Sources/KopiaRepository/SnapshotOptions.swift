@@ -42,6 +42,8 @@ public struct WrittenSnapshot: Sendable, Hashable {
     public let logicalBytes: Int64
     /// Bytes of files and metadata that the repository had already.
     public let deduplicatedBytes: Int64
-    /// Bytes that were added to the storage.
+    /// Bytes that were added to the storage; through a server, plaintext that was sent to it.
     public let uploadedBytes: Int64
+    /// What could not be done besides; the snapshot is whole. Sentences.
+    public let warnings: [String]
 }

@@ -16,11 +16,12 @@ struct RepositoryOptions: ParsableArguments, Sendable {
 
     @Option(
         help: ArgumentHelp(
-            "The repository, instead of a profile: file:///its/folder, s3://bucket/prefix or azblob://container/prefix.",
+            "The repository, instead of a profile: file:///its/folder, s3://bucket/prefix, azblob://container/prefix or kopia+https://host:port.",
             discussion: """
                 S3: ?endpoint=HOST&region=NAME, credentials from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
                 AWS_SESSION_TOKEN. Azure: ?account=NAME, credentials from AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN. \
-                Also ca=FILE (PEM) and tls=skip-verify.
+                Also ca=FILE (PEM) and tls=skip-verify. A kopia repository server: ?fingerprint=SHA256 of its certificate; \
+                --identity and the password are those of its user.
                 """, valueName: "url"))
     var repository: String?
 

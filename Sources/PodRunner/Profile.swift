@@ -16,6 +16,8 @@ struct Profile: Sendable, Hashable, CustomStringConvertible {
     let userName: String?
     let host: String?
     let password: Secret?
+    /// The server's, as PEM.
+    let certificate: String?
 
     /// - Throws: `PodRunnerError` with exit code 3. The message has no part of the text.
     init(parsing text: String) throws {
@@ -39,6 +41,7 @@ struct Profile: Sendable, Hashable, CustomStringConvertible {
         userName = string(server, "Username")
         host = string(server, "Hostname")
         password = string(server, "Password").map { Secret($0) }
+        certificate = string(server, "Cert")
     }
 
     var description: String { "profile of type \(type.isEmpty ? "(none)" : type), bucket \(bucket)" }

@@ -15,18 +15,21 @@ struct RepositoryAccessPoint: Sendable {
     init(profile: Profile, identity: RepositoryIdentity?) throws {
         switch profile.type {
         case "filesystem": break
+        case "kopia":
+            try self.init(server: profile, identity: identity)
+            return
         case "":
             throw PodRunnerError(
                 .input, "the profile has no location type", hint: "give the profile as {{ toJson .Profile }} renders it"
             )
-        case "kopia", "s3Compliant", "azure", "gcs":
+        case "s3Compliant", "azure", "gcs":
             throw PodRunnerError(
                 .input, "profiles of location type \(profile.type) are not in this version",
-                hint: "use a profile of type filesystem, or --repository file:///its/folder")
+                hint: "use a profile of type kopia or filesystem, or --repository file:///its/folder")
         default:
             throw PodRunnerError(
                 .input, "the profile has the unknown location type \"\(profile.type)\"",
-                hint: "known: filesystem")
+                hint: "known: kopia, filesystem")
         }
         guard !profile.bucket.isEmpty else {
             throw PodRunnerError(
@@ -37,19 +40,51 @@ struct RepositoryAccessPoint: Sendable {
                 .input, "the profile has no Credential.KopiaServerSecret.Password, which is the repository's password")
         }
         let path = profile.prefix.isEmpty ? profile.bucket : "\(profile.bucket)/\(profile.prefix)"
-        location = .filesystem(path: path)
-        self.password = RepositoryPassword(password.revealed)
-        self.identity =
+        self.init(
+            .filesystem(path: path), RepositoryPassword(password.revealed),
             identity
-            ?? RepositoryIdentity(
-                userName: profile.userName ?? Self.defaultIdentity.userName,
-                host: profile.host ?? Self.defaultIdentity.host)
+                ?? RepositoryIdentity(
+                    userName: profile.userName ?? Self.defaultIdentity.userName,
+                    host: profile.host ?? Self.defaultIdentity.host))
+    }
+
+    /// A profile of type `kopia`: a repository server. Its `bucket`, `prefix` and `ConnectOptions` (sizes of caches that
+    /// pod-runner does not have) say nothing.
+    ///
+    /// Source: Kanister `pkg/datamover/profile.go`, `pkg/kopia/repository`.
+    private init(server profile: Profile, identity: RepositoryIdentity?) throws {
+        func missing(_ field: String, _ what: String) -> PodRunnerError {
+            PodRunnerError(
+                .input, "the profile of type kopia has no \(field), which is \(what)",
+                hint: "give the profile as {{ toJson .Profile }} renders it")
+        }
+        guard !profile.endpoint.isEmpty else { throw missing("Location.endpoint", "the address of the server") }
+        guard let userName = profile.userName else {
+            throw missing("Credential.KopiaServerSecret.Username", "who asks")
+        }
+        guard let host = profile.host else { throw missing("Credential.KopiaServerSecret.Hostname", "who asks") }
+        guard let password = profile.password else {
+            throw missing("Credential.KopiaServerSecret.Password", "the password of the server's user")
+        }
+        let user = RepositoryIdentity(userName: userName, host: host)
+        if let identity, identity != user {
+            throw PodRunnerError(
+                .input, "--identity is \(identity), but the profile's user is \(user)",
+                hint: "a server keeps the snapshots of each user apart: leave --identity out")
+        }
+        self.init(
+            try .server(endpoint: profile.endpoint, certificate: profile.certificate),
+            RepositoryPassword(password.revealed), user)
     }
 
     init(location: RepositoryLocation, password: Secret, identity: RepositoryIdentity?) {
+        self.init(location, RepositoryPassword(password.revealed), identity ?? Self.defaultIdentity)
+    }
+
+    private init(_ location: RepositoryLocation, _ password: RepositoryPassword, _ identity: RepositoryIdentity) {
         self.location = location
-        self.password = RepositoryPassword(password.revealed)
-        self.identity = identity ?? Self.defaultIdentity
+        self.password = password
+        self.identity = identity
     }
 
     /// Opens the repository for the time of `body`.

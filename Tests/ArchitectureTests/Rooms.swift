@@ -59,11 +59,18 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("KopiaContent", .data, ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         Room("KopiaObject", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
         Room("KopiaManifest", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
+        Room(
+            "KopiaServer", .data,
+            [
+                "KopiaManifest", "KopiaContent", "KopiaFormat", "HTTPTransport", "Digests", "GoFormats",
+                "SwiftProtobuf", "FoundationEssentials", "Foundation",
+            ]),
         Room("KopiaSnapshot", .data, ["KopiaManifest", "KopiaObject", "KopiaContent", "GoFormats"]),
         Room(
             "KopiaRepository", .data,
             [
-                "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat", "KopiaCloud",
+                "KopiaServer", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaCloud",
                 "KopiaBlob",
                 "GoFormats",
             ]),
@@ -89,6 +96,10 @@ struct Room: Sendable, CustomTestStringConvertible {
         "CCurl": ["HTTPTransport"],
         "COpenSSL": ["KopiaFormat", "GoTemplate", "Digests"],
         "Subprocess": ["ProcessIO"],
+        // SwiftProtobuf's bytes are a type of Foundation's.
+        "SwiftProtobuf": ["KopiaServer"],
+        "FoundationEssentials": ["KopiaServer"],
+        "Foundation": ["KopiaServer"],
         "SystemPackage": ["ProcessIO"],
         "ArgumentParser": ["KaraffeCommands", "PodRunner"],
     ]

@@ -51,13 +51,25 @@ struct RepositoryLocationTests {
             "Google's storage speaks S3 with HMAC keys: s3://bucket/prefix?endpoint=storage.googleapis.com"
         ),
         (
-            "kopia+https://host:51515", .unsupportedLocation, "repositories at kopia+https:// are not in this version",
-            known
+            "kopia+https://host:51515?fingerprint=12", .invalidLocation,
+            "the certificate fingerprint '12' is not a SHA-256",
+            "it has 64 hex digits; 'kopia server start' prints it as SERVER CERT SHA256"
+        ),
+        (
+            "kopia+https://host:51515?password=x", .invalidLocation,
+            "the repository server's address has the unknown parameter 'password=…'",
+            "known: fingerprint=SHA256 of the server's certificate"
+        ),
+        (
+            "kopia+https://", .invalidLocation,
+            "the address of the repository server 'https://' is not a host and a port",
+            "it is written https://host:51515"
         ),
         ("ftp://host/x", .invalidLocation, "the repository has the unknown scheme 'ftp'", known),
     ]
     private static let known =
-        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, azblob://container/prefix?account=NAME"
+        "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, "
+        + "azblob://container/prefix?account=NAME, kopia+https://host:port?fingerprint=SHA256"
 
     @Test(arguments: [
         ("s3://bucket/team/db?region=eu-central-1", "s3://bucket/team/db/"),

@@ -142,7 +142,7 @@ func worldWithRepository() async throws -> World {
             arguments: ["location", "push", "-p", #"{"Location":{"type":"azure"}}"#, "-s", "x", "-"],
             errors: """
                 kando: error: profiles of location type azure are not in this version
-                hint: use a profile of type filesystem, or --repository file:///its/folder
+                hint: use a profile of type kopia or filesystem, or --repository file:///its/folder
 
                 """),
         Failure(

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Lets so many tasks through at a time, in order of arrival; the others are suspended. A task that is cancelled while
 /// it waits leaves the queue at once.
-final class AsyncGate: Sendable {
+package final class AsyncGate: Sendable {
     private struct State {
         var free: Int
         var nextTicket: UInt64 = 0
@@ -11,10 +11,10 @@ final class AsyncGate: Sendable {
 
     private let state: Mutex<State>
 
-    init(permits: Int) { state = Mutex(State(free: permits)) }
+    package init(permits: Int) { state = Mutex(State(free: permits)) }
 
     /// - Throws: `CancellationError`, and what `body` throws.
-    func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
+    package func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await acquire()
         defer { release() }
         return try await body()

@@ -34,7 +34,7 @@ public enum HashAlgorithm: String, Sendable, Hashable, CaseIterable {
 /// A hash function with its key.
 ///
 /// Concurrency and memory: may be used concurrently; a call holds a few hundred bytes besides its input.
-struct KeyedHash: Sendable {
+package struct KeyedHash: Sendable {
     private enum Engine: Sendable {
         case mac(KeyedMAC)
         case blake2bUnkeyed
@@ -42,7 +42,7 @@ struct KeyedHash: Sendable {
         case blake3(Blake3)
     }
 
-    let algorithm: HashAlgorithm
+    package let algorithm: HashAlgorithm
     private let engine: Engine
 
     private static let blake2b = FetchedAlgorithm.mac("BLAKE2BMAC")
@@ -50,7 +50,7 @@ struct KeyedHash: Sendable {
 
     /// - Throws: `FormatError.Code.unsupported` when the key is longer than the function takes (64 bytes for BLAKE2b,
     ///   32 for BLAKE2s).
-    init(_ algorithm: HashAlgorithm, key: SecretBytes) throws(FormatError) {
+    package init(_ algorithm: HashAlgorithm, key: SecretBytes) throws(FormatError) {
         self.algorithm = algorithm
         let bytes = key.bytes
         let isBlake2b = algorithm == .blake2b256 || algorithm == .blake2b256Truncated128
@@ -87,7 +87,7 @@ struct KeyedHash: Sendable {
     }
 
     /// `algorithm.length` bytes.
-    func hash(_ bytes: RawSpan) throws(FormatError) -> [UInt8] {
+    package func hash(_ bytes: RawSpan) throws(FormatError) -> [UInt8] {
         var digest: [UInt8]
         switch engine {
         case .mac(let mac): digest = try mac.code(bytes)

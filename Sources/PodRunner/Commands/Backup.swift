@@ -102,6 +102,7 @@ struct Backup: PodRunnerAction {
             }
         }
         let seconds = context.clock().secondsSince(start)
+        for warning in written.warnings { context.note("warning: \(warning)") }
         context.note(
             "snapshot \(written.snapshot.id) of \(written.snapshot.source): \(Figures.bytes(written.logicalBytes)), "
                 + "\(Figures.bytes(written.uploadedBytes)) added, \(Figures.seconds(seconds))")

@@ -83,6 +83,7 @@ extension Location {
             try await context.print(
                 "Created snapshot with root \(snapshot.root.object) and ID \(snapshot.id) in \(Figures.seconds(seconds))"
             )
+            for warning in written.warnings { context.note("warning: \(warning)") }
             try await context.print(Self.outputLine(outputName, written))
         }
 

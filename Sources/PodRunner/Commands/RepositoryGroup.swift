@@ -38,6 +38,7 @@ struct RepositoryGroup: ParsableCommand {
                 try await context.print(GoJSON.text(Self.json(status, count)))
                 return
             }
+            guard !status.isServer else { return try await printServer(status, count, context) }
             let correction = status.errorCorrectionPercent.map { "\($0) %" } ?? "none"
             let lines = [
                 ("Location", status.location), ("Unique ID", status.uniqueID), ("Identity", status.identity),
@@ -48,10 +49,23 @@ struct RepositoryGroup: ParsableCommand {
                 ("Password change", status.allowsPasswordChange ? "possible" : "not possible"),
                 ("Snapshots", "\(count)"),
             ]
+            try await print(lines, context)
+            for warning in status.warnings { context.note("warning: \(warning)") }
+        }
+
+        /// What a server tells.
+        private func printServer(_ status: RepositoryStatus, _ count: Int, _ context: RunContext) async throws {
+            try await print(
+                [
+                    ("Location", status.location), ("Kind", "kopia repository server"), ("Identity", status.identity),
+                    ("Hash", status.hash), ("Splitter", status.splitter), ("Snapshots", "\(count)"),
+                ], context)
+        }
+
+        private func print(_ lines: [(name: String, value: String)], _ context: RunContext) async throws {
             for (name, value) in lines {
                 try await context.print(name + ":" + String(repeating: " ", count: 18 - name.count) + value)
             }
-            for warning in status.warnings { context.note("warning: \(warning)") }
         }
 
         private static func json(_ status: RepositoryStatus, _ count: Int) -> JSONValue {
