@@ -238,7 +238,7 @@ let package = Package(
             dependencies: [
                 "PodRunner", "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "TestSupport",
                 "GoFormats",
-            ]),
+            ], exclude: ["Fixtures"]),
         .testTarget(
             name: "CompatibilityTests",
             dependencies: [

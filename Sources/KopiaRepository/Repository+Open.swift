@@ -94,6 +94,8 @@ extension Repository {
         public var errorCorrectionPercent = 0
         /// Bytes, 10 … 120 MiB.
         public var packSizeMax = 20 << 20
+        /// Locks every blob that snapshots need for that long when it is written; storage with locks only.
+        public var retention: RetentionSetting?
 
         public init() {}
 
@@ -121,6 +123,7 @@ extension Repository {
             options.keyDerivation = try known("key derivation", keyDerivation)
             options.errorCorrectionOverheadPercent = errorCorrectionPercent
             options.maxPackSize = packSizeMax
+            options.retention = retention?.blobRetention
             return options
         }
     }
@@ -135,7 +138,18 @@ extension Repository {
     ) async throws {
         try await translatingErrors {
             let formatOptions = try options.formatOptions()
+            if options.retention != nil { try location.requireLocks() }
             let storage = try await location.createStorage(formatVersion: options.formatVersion)
+            if options.retention != nil, let storage = storage as? any LockingBlobStorage {
+                let support = try await storage.lockSupport()
+                guard support.locksVersions != false, support.keepsVersions != false else {
+                    throw RepositoryError(
+                        .invalidArgument, "\(location) cannot have a retention: \(support.problem)",
+                        hint:
+                            "S3: make the bucket with object lock; Azure: switch on versioning and version-level immutability"
+                    )
+                }
+            }
             let format = try await RepositoryFormat.create(storage, password: password, options: formatOptions)
             let contents = try await LocalContentStore.open(
                 storage, format: format, options: .init(username: identity.userName, hostname: identity.host))
@@ -164,7 +178,8 @@ extension RepositoryStatus {
                 ? nil : parameters.errorCorrectionOverheadPercent,
             packSizeMax: Int64(parameters.maxPackSize), usesEpochs: parameters.epochParameters.isEnabled,
             allowsPasswordChange: parameters.enablePasswordChange, isReadOnly: access == .readOnly,
-            identity: identity.description, warnings: format.warnings)
+            retention: format.retention.map { RetentionSetting($0) }, identity: identity.description,
+            warnings: format.warnings)
     }
 }
 
@@ -189,6 +204,14 @@ extension [UInt8] {
 }
 
 extension RepositoryLocation {
+    /// - Throws: `RepositoryError.Code.invalidArgument` where blobs cannot be locked.
+    func requireLocks() throws(RepositoryError) {
+        guard case .filesystem = kind else { return }
+        throw RepositoryError(
+            .invalidArgument, "\(self) cannot have a retention: a folder keeps no locks",
+            hint: "use S3 with object lock or Azure with version-level immutability")
+    }
+
     /// - Throws: `RepositoryError.Code.notInitialized`, `BlobError`.
     func openStorage() async throws -> any BlobStorage {
         switch kind {

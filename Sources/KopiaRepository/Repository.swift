@@ -98,6 +98,8 @@ public struct RepositoryStatus: Sendable, Hashable {
     public let usesEpochs: Bool
     public let allowsPasswordChange: Bool
     public let isReadOnly: Bool
+    /// How blobs are locked when they are written; nil when they are not.
+    public let retention: RetentionSetting?
     /// `user@host` of new snapshots.
     public let identity: String
     /// Features the repository asks for that this program does not know but may ignore.
@@ -107,7 +109,8 @@ public struct RepositoryStatus: Sendable, Hashable {
         location: String, isServer: Bool = false, uniqueID: String, formatVersion: Int, indexVersion: Int, hash: String,
         encryption: String,
         keyDerivation: String, splitter: String, errorCorrectionPercent: Int? = nil, packSizeMax: Int64,
-        usesEpochs: Bool, allowsPasswordChange: Bool, isReadOnly: Bool, identity: String, warnings: [String] = []
+        usesEpochs: Bool, allowsPasswordChange: Bool, isReadOnly: Bool, retention: RetentionSetting? = nil,
+        identity: String, warnings: [String] = []
     ) {
         self.location = location
         self.isServer = isServer
@@ -123,6 +126,7 @@ public struct RepositoryStatus: Sendable, Hashable {
         self.usesEpochs = usesEpochs
         self.allowsPasswordChange = allowsPasswordChange
         self.isReadOnly = isReadOnly
+        self.retention = retention
         self.identity = identity
         self.warnings = warnings
     }

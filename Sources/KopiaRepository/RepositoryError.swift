@@ -5,7 +5,7 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
             case invalidLocation, unsupportedLocation, noCredentials, invalidArgument
             case notInitialized, alreadyExists, wrongPassword, accessDenied, unsupportedFormat, upgradeInProgress,
                 readOnly
-            case snapshotNotFound, ambiguousSnapshot, entryNotFound, damaged, notCommitted, storage
+            case snapshotNotFound, ambiguousSnapshot, entryNotFound, damaged, notCommitted, storage, notImmutable
         }
         private let kind: Kind
 
@@ -48,6 +48,11 @@ public struct RepositoryError: Error, Sendable, CustomStringConvertible {
         public static let notCommitted = Code(kind: .notCommitted)
         /// The storage refused or failed.
         public static let storage = Code(kind: .storage)
+
+        // A promise that does not hold: exit code 6.
+
+        /// Blobs are not locked, or not as long as was asked for.
+        public static let notImmutable = Code(kind: .notImmutable)
 
         /// Whether what the caller gave is wrong, rather than the repository.
         public var isCallersMistake: Bool {

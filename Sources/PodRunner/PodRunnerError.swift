@@ -25,7 +25,8 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
         case let error as PostgresError:
             self.init(error.code == .settings ? .input : .database, error.message, hint: error.hint)
         case let error as RepositoryError:
-            self.init(error.code.isCallersMistake ? .input : .repository, error.message, hint: error.hint)
+            let code: ExitCode = error.code.isCallersMistake ? .input : .repository
+            self.init(error.code == .notImmutable ? .verification : code, error.message, hint: error.hint)
         case let error as KopiaSnapshotReferenceError:
             self.init(
                 .input, error.description, hint: "--kopia-snapshot takes the artifact's JSON, @FILE, env:NAME or an ID")

@@ -60,6 +60,12 @@ extension LocalContentStore {
         return comparison
     }
 
+    /// The index blobs that count now; those that could not be read are left out.
+    public var activeIndexBlobs: Set<BlobID> { state.withLock { $0.loadedIndexBlobs } }
+
+    /// The pack a content lies in; nil when no index names it.
+    public func pack(of id: ContentID) -> BlobID? { state.withLock { $0.visibleEntry(id) }?.pack }
+
     /// The entries of the index that every pack carries at its end: what a lost index blob said about it.
     ///
     /// - Throws: `ContentError.Code.damaged` when the pack has no intact local index.

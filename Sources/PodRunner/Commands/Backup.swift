@@ -18,6 +18,7 @@ struct Backup: PodRunnerAction {
 
     @OptionGroup(title: "Repository") var repository: RepositoryOptions
     @OptionGroup(title: "Source database") var connection: ConnectionOptions
+    @OptionGroup(title: "Immutability") var immutability: ImmutabilityOptions
 
     @Option(
         name: [.customShort("s", allowingJoined: true), .customLong("path")],
@@ -64,6 +65,7 @@ struct Backup: PodRunnerAction {
 
     func run(_ context: RunContext) async throws {
         _ = try PhaseOutput(checking: outputName, value: "")
+        try immutability.check(outputName: outputName)
         let place = try LocationPath(path)
         guard
             ![BackupRecord.fileName, BackupRecord.rolesFileName, BackupRecord.instructionsFileName].contains(place.file)
@@ -78,7 +80,7 @@ struct Backup: PodRunnerAction {
         let (settings, database) = try connection.resolve(context)
         let access = try await repository.resolve(context)
         let start = context.clock()
-        let written = try await DumpSession.with(settings) { session in
+        let (written, promise) = try await DumpSession.with(settings) { session in
             let program = try await PostgresProgram.find(
                 "pg_dump", serverMajor: session.source.serverMajor, binaryFolder: connection.pgBinDir,
                 environment: context.environment)
@@ -88,7 +90,7 @@ struct Backup: PodRunnerAction {
             describe(session, settings, program, context)
             let run = BackupRun(
                 session: session, dump: dump, place: place, access: access, context: context, heartbeat: heartbeat,
-                runID: RunID.make(), startTime: start)
+                runID: RunID.make(), startTime: start, immutability: immutability)
             var options = options
             options.expectedLength = session.source.sizeBytes
             options.description = description ?? "PostgreSQL database \(database)"
@@ -106,6 +108,7 @@ struct Backup: PodRunnerAction {
         context.note(
             "snapshot \(written.snapshot.id) of \(written.snapshot.source): \(Figures.bytes(written.logicalBytes)), "
                 + "\(Figures.bytes(written.uploadedBytes)) added, \(Figures.seconds(seconds))")
+        if let promise { try await context.print(promise) }
         try await context.print(Location.Push.outputLine(outputName, written))
     }
 
@@ -143,15 +146,18 @@ private struct BackupRun: Sendable {
     let heartbeat: Int
     let runID: String
     let startTime: Timestamp
+    let immutability: ImmutabilityOptions
 
-    func perform(_ options: SnapshotOptions) async throws -> WrittenSnapshot {
+    /// - Returns: the snapshot, and the output line about its locks where one was asked for.
+    func perform(_ options: SnapshotOptions) async throws -> (WrittenSnapshot, promise: String?) {
         let source = access.identity.source(path: place.sourcePath(database: session.database.name))
         var options = options
         // The folder kando would write, whatever the source is called.
         options.rootName = place.folder
         let beat = Heartbeat("dumped", context)
         return try await access.open(.readWrite) { repository in
-            try await beat.during(every: heartbeat) {
+            let required = try await immutability.prepare(repository)
+            let written = try await beat.during(every: heartbeat) {
                 try await repository.writeSnapshot(of: source, options: options) { writer in
                     let keys = try DumpKeys(of: repository, database: session.database.name)
                     var dump = dump
@@ -177,6 +183,9 @@ private struct BackupRun: Sendable {
                         BackupRecord.instructionsFileName, mode: .file, bytes: Array(instructions.utf8))
                 }
             }
+            return (
+                written, try await immutability.keep(written.snapshot, until: required, in: repository, context)
+            )
         }
     }
 }

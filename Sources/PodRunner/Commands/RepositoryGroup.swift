@@ -11,13 +11,37 @@ struct RepositoryGroup: ParsableCommand {
 
     struct Create: PodRunnerAction {
         static let configuration = CommandConfiguration(
-            abstract: "Create a repository in kopia's default format.")
+            abstract: "Create a repository in kopia's default format.",
+            discussion: """
+                With --retention-mode and --retention-period every blob that snapshots need is locked for that long when it is written: on S3 \
+                in a bucket with object lock, on Azure with version-level immutability.
+                """)
 
         @OptionGroup var repository: RepositoryOptions
+        @Option(
+            help: ArgumentHelp(
+                "GOVERNANCE (some may lift it), COMPLIANCE (nobody can), Locked (Azure).", valueName: "mode"))
+        var retentionMode: String?
+        @Option(help: ArgumentHelp("How long blobs are locked: 30d, 720h; 24 hours or more.", valueName: "time"))
+        var retentionPeriod: String?
+
+        mutating func validate() throws {
+            guard (retentionMode == nil) == (retentionPeriod == nil) else {
+                throw ValidationError("--retention-mode and --retention-period go together")
+            }
+            _ = try ImmutabilityGroup.Verify.seconds(retentionPeriod, of: "--retention-period")
+        }
 
         func run(_ context: RunContext) async throws {
+            var options = Repository.CreateOptions()
+            if let retentionMode,
+                let seconds = try ImmutabilityGroup.Verify.seconds(retentionPeriod, of: "--retention-period")
+            {
+                options.retention = try RetentionSetting(mode: retentionMode, periodSeconds: seconds)
+            }
             let access = try await repository.resolve(context)
-            try await Repository.create(at: access.location, password: access.password, identity: access.identity)
+            try await Repository.create(
+                at: access.location, password: access.password, options: options, identity: access.identity)
             context.note("created a kopia repository at \(access.location)")
         }
     }
@@ -39,6 +63,7 @@ struct RepositoryGroup: ParsableCommand {
                 return
             }
             guard !status.isServer else { return try await printServer(status, count, context) }
+            let retention = status.retention.map { "\($0.mode), \(DurationText.text($0.periodSeconds))" } ?? "none"
             let correction = status.errorCorrectionPercent.map { "\($0) %" } ?? "none"
             let lines = [
                 ("Location", status.location), ("Unique ID", status.uniqueID), ("Identity", status.identity),
@@ -46,6 +71,7 @@ struct RepositoryGroup: ParsableCommand {
                 ("Hash", status.hash), ("Encryption", status.encryption), ("Key derivation", status.keyDerivation),
                 ("Splitter", status.splitter), ("Error correction", correction),
                 ("Largest pack", Figures.bytes(status.packSizeMax)), ("Epochs", status.usesEpochs ? "yes" : "no"),
+                ("Retention", retention),
                 ("Password change", status.allowsPasswordChange ? "possible" : "not possible"),
                 ("Snapshots", "\(count)"),
             ]
@@ -77,6 +103,8 @@ struct RepositoryGroup: ParsableCommand {
                 "splitter": .string(status.splitter),
                 "errorCorrectionPercent": status.errorCorrectionPercent.map { .integer(Int64($0)) } ?? .null,
                 "maxPackSize": .integer(status.packSizeMax), "epochs": .bool(status.usesEpochs),
+                "retentionMode": status.retention.map { .string($0.mode) } ?? .null,
+                "retentionPeriodSeconds": status.retention.map { .integer($0.periodSeconds) } ?? .null,
                 "enablePasswordChange": .bool(status.allowsPasswordChange), "snapshots": .integer(Int64(count)),
                 "warnings": .array(status.warnings.map { .string($0) }),
             ]

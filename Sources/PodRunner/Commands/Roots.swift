@@ -17,7 +17,7 @@ struct PodRunner: ParsableCommand {
         version: version,
         subcommands: [
             Backup.self, Restore.self, Delete.self, Location.self, Output.self, RepositoryGroup.self,
-            SnapshotGroup.self,
+            SnapshotGroup.self, ImmutabilityGroup.self,
         ])
 }
 
