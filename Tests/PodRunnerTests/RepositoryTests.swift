@@ -71,10 +71,10 @@ import Testing
             id: "both named", arguments: ["snapshot", "list", "-p", "{}", "--repository", "file:///r"], code: 2,
             errors: "pod-runner: error: --profile and --repository cannot be given together\n"),
         Failure(
-            id: "not in this version", arguments: ["snapshot", "list", "--repository", "s3://bucket"], code: 3,
+            id: "no credentials", arguments: ["snapshot", "list", "--repository", "s3://bucket"], code: 3,
             errors: """
-                pod-runner: error: repositories at s3:// are not in this version
-                hint: use a folder: file:///its/absolute/path
+                pod-runner: error: there are no credentials for S3
+                hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary ones
 
                 """),
         Failure(
