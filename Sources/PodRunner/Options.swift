@@ -99,14 +99,19 @@ struct ConnectionOptions: ParsableArguments, Sendable {
 
     /// - Throws: `PodRunnerError` with exit code 3 when no database is named.
     func resolve(_ context: RunContext) throws -> (settings: PostgresSettings, database: String) {
-        let settings = try PostgresSettings(
-            environment: context.environment,
-            overrides: ["host": host, "port": port, "user": username, "dbname": dbname, "sslmode": sslmode])
+        let settings = try resolve(context, database: dbname)
         guard let database = settings.database, !database.isEmpty else {
             throw PodRunnerError(
                 .input, "no database was named", hint: "set PGDATABASE, or give --dbname")
         }
         return (settings, database)
+    }
+
+    /// - Parameter database: nil for PGDATABASE.
+    func resolve(_ context: RunContext, database: String?) throws -> PostgresSettings {
+        try PostgresSettings(
+            environment: context.environment,
+            overrides: ["host": host, "port": port, "user": username, "dbname": database, "sslmode": sslmode])
     }
 }
 

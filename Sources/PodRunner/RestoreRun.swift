@@ -1,208 +1,156 @@
+import Glibc
 import KopiaRepository
 import PostgresDump
 import RunnerContract
 
-/// The steps of a restore on one server: check, roles, side database, data, finish, put in place. Everything made on the
-/// way is removed when a step fails.
+/// The steps of a restore on one server:
+///
+/// check → side database, journaled → roles → load → finish → ANALYZE → verify → swap → leave roles → drop what has expired.
+///
+/// Up to the swap the live database is not touched; whatever fails there, a signal too, removes the side database. The
+/// swap is one transaction. A process that dies leaves a journal, and the next restore of the same database finds it.
 struct RestoreRun: Sendable {
     /// To the maintenance database.
     let settings: PostgresSettings
     let database: String
+    let snapshot: String
     let record: BackupRecord?
     let file: SnapshotFile
     let application: (user: String, password: Secret)?
     let options: Restore
     let context: RunContext
-    private let runID = RunID.make()
 
-    init(
-        settings: PostgresSettings, database: String, record: BackupRecord?, file: SnapshotFile,
-        application: (user: String, password: Secret)?, options: Restore, context: RunContext
-    ) {
-        self.settings = settings
-        self.database = database
-        self.record = record
-        self.file = file
-        self.application = application
-        self.options = options
-        self.context = context
+    /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
+    struct Plan: Sendable {
+        var properties: DatabaseProperties?
+        var roles = RoleClosure(roles: [], memberships: [])
+        /// Of the database that is there.
+        var liveOwner: String?
+        var liveComment: String?
+        /// Of the new database; nil for the administrator.
+        var owner: String?
+        var helper: String?
     }
 
-    private var sideName: String { TargetServer.sideName(database, "__restore_\(runID.prefix(12))") }
-    private var oldName: String { TargetServer.sideName(database, "__old_\(runID.prefix(12))") }
-
-    func perform() async throws {
+    /// - Throws: `PostgresError`, `PodRunnerError`, `RepositoryError`, `CancellationError`.
+    func perform() async throws -> RestoreReport {
         try await PostgresClient.with(settings) { client in
             let server = try await TargetServer(client)
-            let program = try await PostgresProgram.find(
-                "psql", serverMajor: server.major, binaryFolder: options.connection.pgBinDir,
-                environment: context.environment, acceptsOlder: true)
-            let occupancy = try await check(server)
-            let plan = try await plan(occupancy)
-            var joined: [String] = []
-            do {
-                let owner = try await prepareRoles(server, plan, &joined)
-                try await build(server, program, plan, owner)
-                try await putInPlace(server, occupancy)
-            } catch {
-                await cleanUp(leaving: joined)
-                throw error
+            // A standby cannot even be locked.
+            if server.isStandby { try await check(server) }
+            try await server.lock(database)
+            context.pass("locked")
+            let maintenance = RestoreMaintenance(server: server, context: context)
+            if let placed = try await maintenance.recover(database, snapshot: snapshot) {
+                let report = try await reportEarlier(placed, server)
+                try await maintenance.dropExpired(locked: database)
+                return report
             }
-            try await leave(server, joined, plan)
+            try await check(server)
+            context.pass("checked")
+            let occupancy = try await server.occupancy(of: database)
+            return try await restore(server, occupancy)
         }
-        context.note("database \"\(database)\" is in place on \(settings.host):\(settings.port)")
     }
 
-    /// An administrator of the same name gets back what it was a member of when the backup was made. The database is in
-    /// place: what fails here is told, not thrown.
-    private func leave(_ server: TargetServer, _ joined: [String], _ plan: Plan) async throws {
+    private func restore(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> RestoreReport {
+        var plan = try await plan(server, occupancy)
+        var journal = RestoreJournal(
+            kind: .building, run: RunID.make(), database: database, snapshot: snapshot, step: "check",
+            startTime: context.clock(), comment: plan.properties?.comment)
+        var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
         do {
-            try await server.leave(joined)
-            var again: [String] = []
-            try await server.join(
-                plan.roles.memberships.filter { $0.member == server.user }.map(\.role), joined: &again)
-        } catch let error as PostgresError {
-            context.note("warning: memberships of \(server.user): \(error.message)")
+            try await makeSide(server, plan, &journal)
+            try await prepareRoles(server, &plan, &journal, &report)
+            try await load(server, plan, &journal, &report)
+            try await finish(server, plan, &journal, &report)
+            try await analyze(server, &journal)
+            try await verify(server, plan, &journal, &report)
+            try await swap(server, occupancy, plan, &journal, &report)
+        } catch {
+            await cleanUp(journal)
+            throw error
         }
+        try await complete(server, plan, journal, occupancy, &report)
+        return report
+    }
+
+    /// The run before this one was the same request and died after the swap: the database may have been written to since.
+    private func reportEarlier(_ placed: RestoreJournal, _ server: TargetServer) async throws -> RestoreReport {
+        context.note(
+            "snapshot \(snapshot) is in place already: the restore of \(placed.startTime) was interrupted after the swap, "
+                + "and what was left of it is done now")
+        var report = RestoreReport(journal: placed, server: settings, dumpBytes: file.length)
+        report.wasPlacedBefore = true
+        report.kept = try await server.journals().first {
+            $0.journal.kind == .kept && $0.journal.run == placed.run
+                && ($0.journal.keepUntil ?? placed.startTime) > context.clock()
+        }.map { RestoreReport.Kept(name: $0.name, bytes: $0.bytes, until: $0.journal.keepUntil) }
+        try await tryLogin(to: database, &report)
+        return report
     }
 
     /// Everything that can be known before anything is touched.
-    private func check(_ server: TargetServer) async throws -> TargetServer.Occupancy {
-        guard server.mayCreateDatabases else {
-            throw PostgresError(
-                .permission, "role \"\(server.user)\" may not create databases on \(settings)",
-                hint: "restore as an administrator with CREATEDB")
-        }
-        let occupancy = try await server.occupancy(of: database)
-        if case .inUse(let objects) = occupancy, !options.replace {
-            throw PostgresError(
-                .targetInUse,
-                "database \"\(database)\" on \(settings.host):\(settings.port) is there and has \(objects) tables, "
-                    + "views and sequences",
-                hint: "--replace puts the restored database in its place once it is complete")
-        }
-        guard let record else { return occupancy }
-        let missing = try await server.missingExtensions(of: record.extensions)
-        guard missing.isEmpty else {
-            throw PostgresError(
-                .restore, "the server does not offer the extensions \(missing.joined(separator: ", "))",
-                hint: "install them, or allow them in the server's settings (azure.extensions)")
-        }
-        if record.serverMajor > server.major {
-            context.note(
-                "warning: the dump is of PostgreSQL \(record.serverMajor), the target is \(server.major): "
-                    + "what only the newer version knows will fail")
-        }
-        return occupancy
-    }
-
-    /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
-    private struct Plan: Sendable {
-        var properties: DatabaseProperties?
-        var roles = RoleClosure(roles: [], memberships: [])
-    }
-
-    private func plan(_ occupancy: TargetServer.Occupancy) async throws -> Plan {
-        if let record { return Plan(properties: record.database, roles: record.roles) }
-        guard occupancy != .absent else { return Plan() }
-        return try await PostgresClient.with(settings.with(database: database)) { client in
-            Plan(
-                properties: try await DatabaseProperties.read(from: client),
-                roles: try await RoleClosure.read(from: client))
-        }
-    }
-
-    /// Roles first: with them there, objects get their owners and privileges as dumped.
     ///
-    /// - Returns: the new database's owner; nil for the administrator.
-    private func prepareRoles(_ server: TargetServer, _ plan: Plan, _ joined: inout [String]) async throws -> String? {
-        for warning in try await server.createMissing(plan.roles) { context.note("warning: \(warning)") }
-        if let application {
-            try await server.ensureLogin(application.user, password: application.password)
+    /// - Throws: `PostgresError` with all that is in the way.
+    private func check(_ server: TargetServer) async throws {
+        let preflight = RestorePreflight(
+            settings: settings, database: database,
+            checks: try await TargetPreflight(server: server, demand: demand).checks())
+        for check in preflight.checks where check.verdict == .warning {
+            context.note("warning: \(check.name): \(check.finding)\(check.hint.map { "\nhint: \($0)" } ?? "")")
         }
-        let present = try await server.roleNames()
-        var needed = plan.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name)
-        let recorded = plan.properties?.owner
-        let owner =
-            recorded.flatMap { present.contains($0) && !DatabaseRole.isReserved($0) ? $0 : nil } ?? application?.user
-        for role in [owner, application?.user].compactMap({ $0 }) where !needed.contains(role) { needed.append(role) }
-        try await server.join(needed, joined: &joined)
-        return owner == server.user ? nil : owner
+        if let obstacle = preflight.obstacle { throw obstacle }
     }
 
-    private func build(
-        _ server: TargetServer, _ program: PostgresProgram, _ plan: Plan, _ owner: String?
-    ) async throws {
-        if let properties = plan.properties {
-            try await server.client.query(
-                properties.createStatement(name: sideName, owner: owner, targetMajor: server.major))
-        } else {
-            let ownership = owner.map { " OWNER \(SQLText.identifier($0))" } ?? ""
-            try await server.client.query(
-                "CREATE DATABASE \(SQLText.identifier(sideName)) TEMPLATE template0\(ownership)")
+    /// The table alone, for `--plan`: nothing is changed.
+    func preflight() async throws -> RestorePreflight {
+        try await PostgresClient.with(settings) { client in
+            let server = try await TargetServer(client)
+            let checks = try await TargetPreflight(server: server, demand: demand).checks()
+            return RestorePreflight(settings: settings, database: database, checks: checks)
         }
-        context.note("restoring into \(sideName) with psql \(program.version) (\(program.path))")
-        let side = settings.with(database: sideName)
-        try await load(side, program, targetMajor: server.major)
-        try await PostgresClient.with(side) { client in _ = try await client.query("ANALYZE") }
-        guard let properties = plan.properties else { return }
-        let present = try await server.roleNames()
-        let statements = properties.finishingStatements(
-            database: sideName, owner: owner ?? server.user, hasRole: present.contains)
-        for statement in statements {
-            do {
-                try await server.client.query(statement)
-            } catch let error as PostgresError where error.code == .permission || error.code == .query {
-                // Settings that only a superuser may give must not cost the data.
-                context.note("warning: \(statement): \(error.message)")
+    }
+
+    private var demand: RestoreDemand {
+        RestoreDemand(
+            database: database, properties: record?.database,
+            roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
+            sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
+            applicationUser: application?.user, owners: nil, mayReplace: options.replace, isInPlace: false)
+    }
+
+    private func plan(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> Plan {
+        var plan = Plan()
+        if occupancy != .absent {
+            let live = try await PostgresClient.with(settings.with(database: database)) { client in
+                (try await DatabaseProperties.read(from: client), try await RoleClosure.read(from: client))
+            }
+            (plan.properties, plan.roles) = live
+            (plan.liveOwner, plan.liveComment) = (live.0.owner, live.0.comment)
+            // Of an earlier restore that died; the comment it replaced is in it.
+            if let journal = live.0.comment.flatMap({ RestoreJournal(comment: $0) }) {
+                plan.liveComment = journal.comment
+                plan.properties?.comment = journal.comment
             }
         }
-    }
-
-    private func load(_ side: PostgresSettings, _ program: PostgresProgram, targetMajor: Int) async throws {
-        let restore = RestoreOptions(
-            program: program, settings: side, targetMajor: targetMajor, environment: context.environment,
-            restrictKey: runID)
-        let beat = Heartbeat("restored", context)
-        let report = try await beat.during(every: options.heartbeat) {
-            try await restore.run(standardError: context.errors) { [file] write in
-                try await file.forEachChunk { chunk in
-                    beat.add(chunk.count)
-                    try await write(chunk)
-                }
-            }
-        }
-        for statement in report.leftOut { context.note("left out, unknown to this server: \(statement)") }
-        if report.leftOutDrops > 0 { context.note("left out \(report.leftOutDrops) DROPs: the database is new") }
-    }
-
-    private func putInPlace(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws {
-        try await server.putInPlace(sideName, as: database, old: oldName)
-        guard occupancy != .absent else { return }
-        if options.keepOld {
-            context.note("the replaced database is kept as \(oldName), closed to connections")
-            return
-        }
-        do {
-            try await server.drop(oldName)
-        } catch let error as PostgresError {
-            // The restore itself is done.
-            context.note("warning: the replaced database \(oldName) could not be dropped: \(error.message)")
-        }
+        if let record { (plan.properties, plan.roles) = (record.database, record.roles) }
+        return plan
     }
 
     /// In a task of its own, because ours may be the cancelled one.
-    private func cleanUp(leaving joined: [String]) async {
-        let (settings, sideName, context) = (settings, sideName, context)
+    private func cleanUp(_ journal: RestoreJournal) async {
+        let (settings, context) = (settings, context)
         await Task {
             do {
                 try await PostgresClient.with(settings) { client in
                     let server = try await TargetServer(client)
-                    try await server.drop(sideName)
-                    try await server.leave(joined)
+                    try await RestoreMaintenance(server: server, context: context).remove(journal)
                 }
             } catch {
-                context.note("warning: \(sideName) may be left on \(settings.host):\(settings.port): \(error)")
+                context.note(
+                    "warning: \(journal.sideName) may be left on \(settings.host):\(settings.port); the next restore of "
+                        + "database \"\(journal.database)\" removes it: \(error)")
             }
         }.value
     }

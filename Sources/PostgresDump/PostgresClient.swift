@@ -9,7 +9,7 @@ import Synchronization
 /// server to cancel the statement. A result is held in memory as a whole.
 public final class PostgresClient: Sendable {
     public let settings: PostgresSettings
-    private let connection: Connection
+    let connection: Connection
 
     private init(settings: PostgresSettings, connection: Connection) {
         self.settings = settings
@@ -50,10 +50,17 @@ public final class PostgresClient: Sendable {
     /// - Throws: `PostgresError` with the SQLSTATE; `CancellationError`.
     @discardableResult
     public func query(_ sql: String, _ parameters: [String?] = []) async throws -> PostgresRows {
+        try await onConnection { try $0.execute(sql, parameters) }
+    }
+
+    /// Runs a blocking call on the connection; cancelling the task asks the server to cancel the statement.
+    func onConnection<Value: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Value
+    ) async throws -> Value {
         try Task.checkCancellation()
         do {
             return try await withTaskCancellationHandler {
-                try await onDedicatedThread { [connection] in try connection.execute(sql, parameters) }
+                try await onDedicatedThread { [connection] in try body(connection) }
             } onCancel: { [connection] in
                 startThread { connection.cancel() }
             }
@@ -78,21 +85,25 @@ public final class PostgresClient: Sendable {
 }
 
 /// libpq's handle, used by one thread at a time.
-private final class Connection: Sendable {
-    private struct Handle {
+final class Connection: Sendable {
+    struct Handle {
         /// Nil after `close`.
         nonisolated(unsafe) var pointer: OpaquePointer?
     }
 
-    private let handle: Mutex<Handle>
+    let handle: Mutex<Handle>
     /// libpq allows cancelling from another thread while a statement runs.
     private let cancellation: Mutex<Handle>
     let serverVersion: Int
-    private let place: String
+    let place: String
+    /// Warnings of the server, the last 100.
+    let warnings: ServerWarnings
 
     init(_ settings: PostgresSettings, isCancelled: () -> Bool) throws {
         place = "\(settings)"
         let pointer = try Self.connect(settings, isCancelled: isCancelled)
+        warnings = ServerWarnings()
+        warnings.receive(from: pointer)
         serverVersion = Int(PQserverVersion(pointer))
         cancellation = Mutex(Handle(pointer: PQgetCancel(pointer)))
         handle = Mutex(Handle(pointer: pointer))

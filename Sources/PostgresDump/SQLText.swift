@@ -92,3 +92,29 @@ extension SQLText {
             .joined(separator: ".")
     }
 }
+
+extension SQLText {
+    /// Reads one identifier, quoted or not, from the start of a text.
+    ///
+    /// - Returns: the name, and what follows it; nil when the text does not start with an identifier.
+    static func leadingIdentifier(_ text: Substring) -> (name: String, rest: Substring)? {
+        guard let first = text.unicodeScalars.first else { return nil }
+        guard first == "\"" else {
+            let name = text.unicodeScalars.prefix { scalar in
+                scalar == "_" || scalar == "$" || !scalar.isASCII || scalar.properties.isAlphabetic
+                    || ("0"..."9").contains(scalar)
+            }
+            return name.isEmpty ? nil : (String(name).lowercased(), text[name.endIndex...])
+        }
+        var name = String.UnicodeScalarView()
+        var rest = text.unicodeScalars.dropFirst()
+        while let scalar = rest.popFirst() {
+            if scalar == "\"" {
+                guard rest.first == "\"" else { return (String(name), Substring(rest)) }
+                rest.removeFirst()
+            }
+            name.append(scalar)
+        }
+        return nil
+    }
+}

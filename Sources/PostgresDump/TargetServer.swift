@@ -5,6 +5,7 @@ public struct TargetServer: Sendable {
     public let isSuperuser: Bool
     public let mayCreateDatabases: Bool
     public let mayCreateRoles: Bool
+    public let isStandby: Bool
 
     public var major: Int { client.serverMajor }
 
@@ -22,11 +23,7 @@ public struct TargetServer: Sendable {
         isSuperuser = try row.bool("is_super")
         mayCreateDatabases = try row.bool("creates_databases") || isSuperuser
         mayCreateRoles = try row.bool("creates_roles") || isSuperuser
-        if try row.bool("is_standby") {
-            throw PostgresError(
-                .restore, "\(client.settings) is on a standby, which takes no writes",
-                hint: "restore to the primary: PGHOST must name the read-write host")
-        }
+        isStandby = try row.bool("is_standby")
     }
 
     /// What is there under a name.
@@ -64,15 +61,6 @@ public struct TargetServer: Sendable {
 
     public func roleNames() async throws -> Set<String> {
         Set(try await client.query("SELECT rolname FROM pg_catalog.pg_roles").rows.compactMap { $0.text("rolname") })
-    }
-
-    /// The extensions of a snapshot that this server does not offer.
-    public func missingExtensions(of wanted: [DatabaseExtension]) async throws -> [String] {
-        let offered = Set(
-            try await client.query("SELECT name FROM pg_catalog.pg_available_extensions").rows.compactMap {
-                $0.text("name")
-            })
-        return wanted.map(\.name).filter { !offered.contains($0) }
     }
 }
 
@@ -134,22 +122,49 @@ extension TargetServer {
 
     /// Joins the connected administrator to roles whose objects it must hand over, for the time of a restore.
     ///
-    /// - Parameter joined: gets the roles that were joined now and are to be left again, also when a later one fails.
     /// - Throws: `PostgresError` when the administrator may not.
-    public func join(_ roles: [String], joined: inout [String]) async throws {
-        if isSuperuser { return }
-        for role in roles where role != user && !DatabaseRole.isReserved(role) {
-            let kinds = major >= 16 ? ["USAGE", "SET"] : ["USAGE"]
-            let checks = kinds.map { "pg_catalog.pg_has_role(current_user, $1, '\($0)')" }.joined(separator: " AND ")
-            if try await client.query("SELECT \(checks) AS has", [role]).single().bool("has") { continue }
-            let options = major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
-            try await client.query("GRANT \(SQLText.identifier(role)) TO CURRENT_USER\(options)")
-            joined.append(role)
+    public func join(_ roles: [String]) async throws {
+        let options = major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
+        for role in roles { try await client.query("GRANT \(SQLText.identifier(role)) TO CURRENT_USER\(options)") }
+    }
+
+    /// Which of these the administrator has to join, because it does not belong to them.
+    ///
+    /// - Throws: `PostgresError`.
+    public func unjoined(_ roles: [String]) async throws -> [String] {
+        if isSuperuser { return [] }
+        let kinds = major >= 16 ? ["USAGE", "SET"] : ["USAGE"]
+        let checks = kinds.map { "pg_catalog.pg_has_role(current_user, $1, '\($0)')" }.joined(separator: " AND ")
+        var missing: [String] = []
+        for role in roles where role != user && !DatabaseRole.isReserved(role) && !missing.contains(role) {
+            if try await !client.query("SELECT \(checks) AS has", [role]).single().bool("has") { missing.append(role) }
+        }
+        return missing
+    }
+
+    /// Leaves roles; those that do not exist any more, or that the administrator does not belong to, are fine.
+    public func leave(_ roles: [String]) async throws {
+        let present = try await roleNames()
+        for role in roles where present.contains(role) {
+            try await client.query("REVOKE \(SQLText.identifier(role)) FROM CURRENT_USER")
         }
     }
 
-    public func leave(_ roles: [String]) async throws {
-        for role in roles { try await client.query("REVOKE \(SQLText.identifier(role)) FROM CURRENT_USER") }
+    /// Joins the owners of databases for the time of `body`: renaming, commenting on and dropping need that.
+    public func asOwner<Value: Sendable>(of owners: [String], _ body: () async throws -> Value) async throws -> Value {
+        let missing = try await unjoined(owners)
+        try await join(missing)
+        do {
+            let value = try await body()
+            try await leave(missing)
+            return value
+        } catch {
+            let (settings, missing) = (client.settings, missing)
+            await Task {
+                try? await PostgresClient.with(settings) { try await TargetServer($0).leave(missing) }
+            }.value
+            throw error
+        }
     }
 }
 
@@ -171,50 +186,45 @@ extension TargetServer {
         let force = major >= 13 ? " WITH (FORCE)" : ""
         try await client.query("DROP DATABASE IF EXISTS \(SQLText.identifier(database))\(force)")
     }
+}
 
-    /// Renames `restored` to `database`; a database of that name is renamed to `old` first, its sessions ended.
-    /// When the second rename fails, the first is taken back.
+// MARK: - A role for the time of a restore
+
+extension TargetServer {
+    /// Makes a role that all owners of objects belong to. Without superuser an object can only be handed to a role that may
+    /// create in its schema, and a dump gives that right at its end or, when it was taken away since, never.
     ///
     /// - Throws: `PostgresError`.
-    public func putInPlace(_ restored: String, as database: String, old: String) async throws {
-        let (name, aside) = (SQLText.identifier(database), SQLText.identifier(old))
-        let isOccupied = try await exists(database)
-        if isOccupied {
-            try await client.query("ALTER DATABASE \(name) WITH ALLOW_CONNECTIONS false")
-            do {
-                try await endSessions(of: database)
-                try await client.query("ALTER DATABASE \(name) RENAME TO \(aside)")
-            } catch {
-                try await client.query("ALTER DATABASE \(name) WITH ALLOW_CONNECTIONS true")
-                throw error
-            }
+    public func makeHelper(_ name: String, members: [String]) async throws {
+        let role = SQLText.identifier(name)
+        try await client.query("CREATE ROLE \(role) NOLOGIN")
+        for member in members where member != user && !DatabaseRole.isReserved(member) {
+            try await client.query("GRANT \(role) TO \(SQLText.identifier(member))")
         }
-        do {
-            try await endSessions(of: restored)
-            try await client.query("ALTER DATABASE \(SQLText.identifier(restored)) RENAME TO \(name)")
-        } catch {
-            if isOccupied {
-                try await client.query("ALTER DATABASE \(aside) RENAME TO \(name)")
-                try await client.query("ALTER DATABASE \(name) WITH ALLOW_CONNECTIONS true")
-            }
-            throw error
-        }
+        try await client.query("GRANT \(role) TO CURRENT_USER")
     }
 
-    /// Ends every session of a database and waits until they are gone, 10 seconds at most.
-    private func endSessions(of database: String) async throws {
-        for _ in 0..<100 {
-            let left = try await client.query(
-                """
-                SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-                WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()
-                """, [database]
-            ).rows.count
-            if left == 0 { return }
-            try await Task.sleep(for: .milliseconds(100))
+    /// Its rights in databases must be gone before (`DROP OWNED`, or the database dropped).
+    public func dropHelper(_ name: String) async throws {
+        if try await roleNames().contains(name) { try await client.query("DROP ROLE \(SQLText.identifier(name))") }
+    }
+
+    public func owner(of database: String) async throws -> String? {
+        try await client.query(
+            "SELECT pg_catalog.pg_get_userbyid(datdba) AS owner FROM pg_catalog.pg_database WHERE datname = $1",
+            [database]
+        ).rows.first?.text("owner")
+    }
+}
+
+extension PostgresClient {
+    /// Lets a role create objects in a schema. Of a schema that is not ours to give, PostgreSQL says so with the first
+    /// object that needs it.
+    public func letCreate(_ role: String, in schema: String) async throws {
+        do {
+            try await query("GRANT CREATE ON SCHEMA \(SQLText.identifier(schema)) TO \(SQLText.identifier(role))")
+        } catch let error as PostgresError where error.code == .permission || error.sqlState == "3F000" {
+            return
         }
-        throw PostgresError(
-            .restore, "sessions of database \"\(database)\" did not end within 10 seconds",
-            hint: "stop the application, then try again", isTransient: true)
     }
 }

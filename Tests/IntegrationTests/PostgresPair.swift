@@ -100,7 +100,12 @@ struct PostgresPair: Sendable {
     }
 
     func dropApplication(_ name: String) async throws {
-        try await sql("DROP DATABASE IF EXISTS \(name)db WITH (FORCE)")
+        let kept = try await sql(
+            "SELECT datname FROM pg_database WHERE datname LIKE '\(name)db\\_\\_old\\_%' OR datname LIKE '\(name)db\\_\\_restore\\_%'"
+        )
+        for database in [name + "db"] + kept.split(separator: "\n").map(String.init) {
+            try await sql("DROP DATABASE IF EXISTS \(database) WITH (FORCE)")
+        }
         try await sql("DROP ROLE IF EXISTS \(name)")
     }
 }

@@ -224,24 +224,6 @@ import Testing
 }
 
 @Suite struct PostgresProgramTests {
-    @Test(arguments: [
-        ("15.13", 15, false), ("15.14", 15, true), ("16.9", 16, false), ("16.10", 16, true), ("17.6", 17, true),
-        ("17beta1", 17, false), ("18.0", 18, true), ("12.22", 12, false),
-    ])
-    func onlyAPsqlThatCanBeRestrictedIsUsed(_ version: String, _ major: Int, _ isUsable: Bool) throws {
-        let options = RestoreOptions(
-            program: PostgresProgram(path: "/usr/bin/psql", major: major, version: version),
-            settings: try PostgresSettings(environment: [:]), targetMajor: 15, environment: [:], restrictKey: "k")
-        if isUsable {
-            try options.checkProgram()
-        } else {
-            let expected = PostgresError(
-                .version, "psql \(version) (/usr/bin/psql) cannot be kept from running commands inside a dump",
-                hint: "install psql 13.22, 14.19, 15.14, 16.10, 17.6, 18 or newer (CVE-2025-8714)")
-            #expect(throws: expected) { try options.checkProgram() }
-        }
-    }
-
     @Test func sideNamesFitPostgreSQLsLimit() {
         #expect(TargetServer.sideName("app1db", "__restore_1") == "app1db__restore_1")
         let long = TargetServer.sideName(String(repeating: "ü", count: 31), "__restore_1")

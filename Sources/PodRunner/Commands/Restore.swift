@@ -9,9 +9,10 @@ struct Restore: PodRunnerAction {
     static let configuration = CommandConfiguration(
         abstract: "Bring a database back from a snapshot.",
         discussion: """
-            Restores into a new database beside the target's name and puts it in place by renaming, so that a failure \
-            leaves what was there untouched. Roles come first, then the database with its encoding, locale, owner, \
-            settings and privileges, then the data. A database that is there and not empty is replaced only with --replace.
+            Restores into a new database beside the target's name and puts it in place by renaming, in one transaction, so \
+            that a failure or a crash leaves what was there untouched; run it again after a crash. Roles come first, then \
+            the database with its encoding, locale, owner, settings and privileges, then the data. A database that is \
+            there and not empty is replaced only with --replace, and kept for --keep-old; --undo puts it back.
 
             Snapshots made by kando hold the dump alone: then only the application's role is made. Connect as an \
             administrator who may create databases and roles; PGDATABASE names the database to restore.
@@ -38,8 +39,37 @@ struct Restore: PodRunnerAction {
     @Flag(help: "Replace a database that is not empty; its sessions are ended.")
     var replace = false
 
-    @Flag(help: "Keep the replaced database beside the new one instead of dropping it.")
-    var keepOld = false
+    @Option(
+        help: ArgumentHelp(
+            "How long the replaced database is kept beside the new one: 30m, 24h, 7d; 0 drops it at once.",
+            discussion: "It takes room on the server. The first restore or --cleanup after that time drops it.",
+            valueName: "time"))
+    var keepOld: String = "24h"
+
+    @Flag(help: "Only look whether the restore would work and print go or no-go (exit 4); changes nothing.")
+    var plan = false
+
+    @Option(help: ArgumentHelp("What to print on standard output: nothing, or json.", valueName: "format"))
+    var output: OutputFormat = .none
+
+    @Option(
+        name: .customLong("output-name"),
+        help: ArgumentHelp("Print the report as this key's output line.", valueName: "key"))
+    var outputName: String?
+
+    enum OutputFormat: String, ExpressibleByArgument, Sendable {
+        case none, json
+    }
+
+    @Flag(help: "Put the database that the last restore replaced back in place. Needs no snapshot.")
+    var undo = false
+
+    @Flag(
+        help: """
+            Drop replaced databases whose time is over and what restores that died left, of the whole server; with \
+            --keep-old 0 those whose time is not over too. Needs no snapshot.
+            """)
+    var cleanup = false
 
     @Option(help: ArgumentHelp("Database to connect to for creating and renaming.", valueName: "name"))
     var maintenanceDb: String = "postgres"
@@ -49,12 +79,37 @@ struct Restore: PodRunnerAction {
 
     mutating func validate() throws {
         guard (0...3600).contains(heartbeat) else { throw ValidationError("--heartbeat must be from 0 to 3600") }
+        guard Self.seconds(keepOld) != nil else {
+            throw ValidationError("--keep-old is \"\(keepOld)\", not a time such as 30m, 24h or 7d, or 0")
+        }
+        guard !(undo && cleanup) else { throw ValidationError("--undo and --cleanup cannot be given together") }
+    }
+
+    /// Of `--keep-old`.
+    var keepSeconds: Int64 { Self.seconds(keepOld) ?? 0 }
+
+    /// When a database replaced now may be dropped, in whole seconds.
+    func keepUntil(_ context: RunContext) -> Timestamp {
+        Timestamp(seconds: context.clock().seconds).adding(seconds: keepSeconds)
+    }
+
+    /// `90s`, `30m`, `24h`, `7d`, `0`; at most ten years.
+    static func seconds(_ text: String) -> Int64? {
+        if text == "0" { return 0 }
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()),
+            (0...315_360_000).contains(number), number * unit <= 315_360_000
+        else { return nil }
+        return number * unit
     }
 
     func run(_ context: RunContext) async throws {
+        if let outputName { _ = try PhaseOutput(checking: outputName, value: "") }
+        if cleanup { return try await cleanUp(context) }
+        let (settings, database) = try connection.resolve(context)
+        if undo { return try await undo(settings.with(database: maintenanceDb), database, context) }
         let place = try LocationPath(path)
         let id = try await snapshot.resolve(context)
-        let (settings, database) = try connection.resolve(context)
         guard database.utf8.count <= 63 else {
             throw PodRunnerError(.input, "the database name \"\(database)\" is longer than PostgreSQL's 63 bytes")
         }
@@ -65,11 +120,27 @@ struct Restore: PodRunnerAction {
             let (dump, record) = try await Self.contents(of: found, file: place.file, in: repository)
             let file = try await repository.openFile(dump)
             let run = RestoreRun(
-                settings: settings.with(database: maintenanceDb), database: database, record: record, file: file,
-                application: appUser.flatMap { user in appPassword.map { (user, $0) } }, options: self, context: context
-            )
-            try await run.perform()
+                settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
+                record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
+                options: self, context: context)
+            if plan { return try await printPlan(run.preflight(), context) }
+            var report = try await run.perform()
+            report.endTime = context.clock()
+            for line in report.lines { context.note(line) }
+            if output == .json { try await context.print(GoJSON.text(report.json)) }
+            if let outputName {
+                try await context.print(PhaseOutput(checking: outputName, value: GoJSON.text(report.json)).line)
+            }
         }
+    }
+
+    private func printPlan(_ preflight: RestorePreflight, _ context: RunContext) async throws {
+        if output == .json {
+            try await context.print(GoJSON.text(preflight.json))
+        } else {
+            for line in preflight.lines { try await context.print(line) }
+        }
+        if let obstacle = preflight.obstacle { throw obstacle }
     }
 
     private func applicationPassword(_ context: RunContext) async throws -> Secret? {

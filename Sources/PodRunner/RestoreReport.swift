@@ -1,0 +1,75 @@
+import GoFormats
+import PostgresDump
+
+/// What a restore did, for people and as JSON.
+struct RestoreReport: Sendable {
+    /// The replaced database.
+    struct Kept: Sendable, Hashable {
+        var name: String
+        var bytes: Int64?
+        var until: Timestamp?
+    }
+
+    var run: String
+    var database: String
+    var snapshot: String
+    var host: String
+    var port: String
+    var startTime: Timestamp
+    var endTime: Timestamp
+    var dumpBytes: Int64
+    var statements = 0
+    /// Seconds clients could not connect, at most.
+    var swapSeconds: Double?
+    var kept: Kept?
+    var createdRoles: [String] = []
+    /// The application's role, when it really logged in.
+    var loginRole: String?
+    var wasPlacedBefore = false
+    var warnings: [String] = []
+
+    init(journal: RestoreJournal, server: PostgresSettings, dumpBytes: Int64) {
+        (run, database, snapshot) = (journal.run, journal.database, journal.snapshot)
+        (host, port, self.dumpBytes) = (server.host, server.port, dumpBytes)
+        (startTime, endTime) = (journal.startTime, journal.startTime)
+    }
+
+    var json: JSONValue {
+        func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+        return [
+            "run": .string(run), "database": .string(database), "snapshot": .string(snapshot),
+            "server": ["host": .string(host), "port": .string(port)], "startTime": .string(startTime.description),
+            "endTime": .string(endTime.description), "dumpBytes": .integer(dumpBytes),
+            "statements": .integer(Int64(statements)), "swapSeconds": swapSeconds.map { .double($0) } ?? .null,
+            "kept": kept.map { kept in
+                [
+                    "name": .string(kept.name), "bytes": kept.bytes.map { .integer($0) } ?? .null,
+                    "until": optional(kept.until?.description),
+                ]
+            } ?? .null,
+            "roles": [
+                "created": .array(createdRoles.map { .string($0) }), "login": optional(loginRole),
+            ],
+            "alreadyInPlace": .bool(wasPlacedBefore), "warnings": .array(warnings.map { .string($0) }),
+        ]
+    }
+
+    /// For standard error.
+    var lines: [String] {
+        var lines = warnings.map { "warning: \($0)" }
+        let without = createdRoles.filter { $0 != loginRole }
+        if !without.isEmpty { lines.append("roles made without a password: \(without.joined(separator: ", "))") }
+        if let loginRole { lines.append("role \(loginRole) logs in with its password") }
+        if let kept {
+            let until = kept.until.map { " until \($0)" } ?? ""
+            lines.append(
+                "the replaced database is kept as \(kept.name)\(until), closed to connections; `restore --undo` puts it back, "
+                    + "`restore --cleanup` drops it afterwards")
+        }
+        let duration = swapSeconds.map { ", clients were away for \(Figures.seconds($0))" } ?? ""
+        lines.append(
+            "database \"\(database)\" is in place on \(host):\(port): \(Figures.bytes(dumpBytes)) of dump in "
+                + "\(Figures.seconds(endTime.secondsSince(startTime)))\(duration)")
+        return lines
+    }
+}

@@ -1,0 +1,186 @@
+import GoFormats
+import KopiaRepository
+import PostgresDump
+import RunnerContract
+
+extension RestoreRun {
+    /// A new database beside the live one. The administrator's at first, because roles come after the journal.
+    func makeSide(_ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal) async throws {
+        let name = journal.sideName
+        let create =
+            plan.properties?.createStatement(name: name, owner: nil, targetMajor: server.major)
+            ?? "CREATE DATABASE \(SQLText.identifier(name)) TEMPLATE template0"
+        try await server.client.query(create)
+        context.pass("side-created")
+        try await enter("roles", &journal, server)
+        context.pass("journaled")
+    }
+
+    /// Roles first: with them there, objects get their owners and privileges as dumped.
+    func prepareRoles(
+        _ server: TargetServer, _ plan: inout Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        let before = try await server.roleNames()
+        report.warnings += try await server.createMissing(plan.roles)
+        if let application { try await server.ensureLogin(application.user, password: application.password) }
+        let present = try await server.roleNames()
+        report.createdRoles = present.subtracting(before).sorted()
+        context.pass("roles")
+
+        var needed = plan.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name)
+        let recorded = plan.properties?.owner
+        let owner =
+            recorded.flatMap { present.contains($0) && !DatabaseRole.isReserved($0) ? $0 : nil } ?? application?.user
+        for role in [owner, application?.user].compactMap({ $0 }) where !needed.contains(role) { needed.append(role) }
+        plan.owner = owner == server.user ? nil : owner
+        // To rename the live database one must belong to its owner as well.
+        journal.joined = try await server.unjoined(needed + [plan.liveOwner].compactMap { $0 })
+        try await enter("join", &journal, server)
+        try await server.join(journal.joined)
+        context.pass("joined")
+        if !server.isSuperuser, server.mayCreateRoles {
+            plan.helper = journal.helperRole
+            try await server.makeHelper(journal.helperRole, members: needed)
+        }
+        context.pass("helper")
+        if let owner = plan.owner {
+            try await server.client.query(
+                "ALTER DATABASE \(SQLText.identifier(journal.sideName)) OWNER TO \(SQLText.identifier(owner))")
+        }
+        context.pass("owned")
+    }
+
+    func load(
+        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await enter("load", &journal, server)
+        context.note("restoring into \(journal.sideName)")
+        let beat = Heartbeat("restored", context)
+        let side = settings.with(database: journal.sideName)
+        let loaded = try await beat.during(every: options.heartbeat) {
+            try await PostgresClient.with(side) { client in
+                var loader = DumpLoader(client)
+                if let helper = plan.helper {
+                    try await client.letCreate(helper, in: "public")
+                    loader.afterSchema = { try await client.letCreate(helper, in: $0) }
+                }
+                return try await loader.load { [file, context] write in
+                    try await file.forEachChunk { chunk in
+                        beat.add(chunk.count)
+                        try await write(chunk)
+                        context.pass("rows")
+                    }
+                }
+            }
+        }
+        for statement in loaded.leftOut { report.warnings.append("left out, unknown to this server: \(statement)") }
+        report.warnings += loaded.warnings.map { "the server warned: \($0)" }
+        report.statements = loaded.statements
+        if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }
+        context.pass("loaded")
+    }
+
+    /// Settings, privileges and limits of the database itself; its comment comes last of all.
+    func finish(
+        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await enter("finish", &journal, server)
+        if let helper = plan.helper {
+            try await PostgresClient.with(settings.with(database: journal.sideName)) { client in
+                _ = try await client.query("DROP OWNED BY \(SQLText.identifier(helper))")
+            }
+            try await server.dropHelper(helper)
+        }
+        if var properties = plan.properties {
+            properties.comment = nil
+            let present = try await server.roleNames()
+            let statements = properties.finishingStatements(
+                database: journal.sideName, owner: plan.owner ?? server.user, hasRole: present.contains)
+            for statement in statements {
+                do {
+                    try await server.client.query(statement)
+                } catch let error as PostgresError where error.code == .permission || error.code == .query {
+                    // Settings that only a superuser may give must not cost the data.
+                    report.warnings.append("\(statement): \(error.message)")
+                }
+            }
+        }
+        context.pass("finished")
+    }
+
+    func analyze(_ server: TargetServer, _ journal: inout RestoreJournal) async throws {
+        try await enter("analyze", &journal, server)
+        try await PostgresClient.with(settings.with(database: journal.sideName)) { client in
+            _ = try await client.query("ANALYZE")
+        }
+        context.pass("analyzed")
+    }
+
+    func verify(
+        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await enter("verify", &journal, server)
+        context.pass("verified")
+    }
+
+    func swap(
+        _ server: TargetServer, _ occupancy: TargetServer.Occupancy, _ plan: Plan, _ journal: inout RestoreJournal,
+        _ report: inout RestoreReport
+    ) async throws {
+        try await enter("swap", &journal, server)
+        var placed = journal
+        (placed.kind, placed.step) = (.placed, "placed")
+        var kept = journal
+        (kept.kind, kept.step, kept.joined, kept.comment) = (.kept, "kept", [], plan.liveComment)
+        kept.keepUntil = options.keepUntil(context)
+        let swap = DatabaseSwap(
+            incoming: journal.sideName, name: database, outgoing: occupancy == .absent ? nil : journal.oldName,
+            incomingComment: placed.text, outgoingComment: kept.text)
+        let context = context
+        report.swapSeconds = try await swap.perform(on: server) { context.pass($0) }
+        journal = placed
+        context.pass("placed")
+    }
+
+    /// The database is in place: what fails here is told, not thrown, and the next run does it again.
+    func complete(
+        _ server: TargetServer, _ plan: Plan, _ journal: RestoreJournal, _ occupancy: TargetServer.Occupancy,
+        _ report: inout RestoreReport
+    ) async throws {
+        let maintenance = RestoreMaintenance(server: server, context: context)
+        do {
+            try await tryLogin(to: database, &report)
+            try await maintenance.finish(journal)
+            context.pass("left")
+            // An administrator of the same name gets back what it was a member of when the backup was made.
+            let former = plan.roles.memberships.filter { $0.member == server.user }.map(\.role)
+            try await server.join(server.unjoined(former))
+            context.pass("done")
+            if occupancy != .absent {
+                report.kept = RestoreReport.Kept(
+                    name: journal.oldName, bytes: nil, until: options.keepUntil(context))
+            }
+            for dropped in try await maintenance.dropExpired(locked: database) where dropped == journal.oldName {
+                report.kept = nil
+            }
+        } catch let error as PostgresError {
+            report.warnings.append("after the database was put in place: \(error.message)")
+        }
+    }
+
+    /// Tries what the application will do first.
+    func tryLogin(to database: String, _ report: inout RestoreReport) async throws {
+        guard let application else { return }
+        var login = settings.with(database: database)
+        login["user"] = application.user
+        login.password = application.password
+        try await PostgresClient.with(login) { client in _ = try await client.query("SELECT 1") }
+        report.loginRole = application.user
+    }
+
+    private func enter(_ step: String, _ journal: inout RestoreJournal, _ server: TargetServer) async throws {
+        journal.step = step
+        journal.updateTime = context.clock()
+        try await server.write(journal, on: journal.sideName)
+    }
+}

@@ -1,0 +1,206 @@
+import Synchronization
+
+/// Runs a plain dump on a database, statement by statement.
+///
+/// The first error ends it. psql's own commands are never run (`DumpLexer`). Left out, because a database newer or older
+/// than the dump needs it: settings by list, and the DROPs a `--clean` dump starts with.
+///
+/// Concurrency and memory: one connection; one statement or one chunk of rows at a time.
+///
+/// Source: PostgreSQL `src/bin/pg_dump/pg_backup_archiver.c`, `RestoreArchive`, `_doSetFixedOutputState`.
+public struct DumpLoader: Sendable {
+    /// Settings a dump may make and the first major that knows them.
+    public static let knownSettings: [String: Int] = [
+        "idle_in_transaction_session_timeout": 10, "default_table_access_method": 12, "default_toast_compression": 14,
+        "transaction_timeout": 17,
+    ]
+
+    /// What a finished load says.
+    public struct Report: Sendable, Hashable {
+        public var bytes: Int64 = 0
+        public var statements = 0
+        /// Statements left out because the target does not know them.
+        public var leftOut: [String] = []
+        /// DROPs of a `--clean` dump, left out because the database is new.
+        public var leftOutDrops = 0
+        /// Warnings of the server, 100 at most.
+        public var warnings: [String] = []
+    }
+
+    let client: PostgresClient
+    /// Run after each `CREATE SCHEMA` with the schema's name.
+    public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
+    /// Which objects to take; nil for all.
+    public var selection: DumpSelection?
+
+    /// - Parameter client: to the database that is restored, used by nobody else meanwhile.
+    public init(_ client: PostgresClient) { self.client = client }
+
+    /// - Parameter source: calls its argument with the dump's bytes in order.
+    /// - Throws: `PostgresError.Code.restore` with statement and line; what `source` throws; `CancellationError`.
+    public func load(
+        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> Report {
+        let state = Mutex(LoadState())
+        try await source { chunk in
+            let pieces = try state.withLock { state in
+                state.report.bytes += Int64(chunk.count)
+                var pieces: [DumpLexer.Piece] = []
+                try state.lexer.feed(chunk) { pieces.append($0) }
+                return pieces
+            }
+            for piece in pieces { try await perform(piece, state) }
+        }
+        let rest = try state.withLock { state in
+            var pieces: [DumpLexer.Piece] = []
+            try state.lexer.finish { pieces.append($0) }
+            guard state.lexer.isComplete else {
+                throw PostgresError(
+                    .restore,
+                    "the dump is incomplete: it has pg_dump's beginning but not its end (\(state.report.bytes) bytes)",
+                    hint: "the program that made it died while dumping; restore another snapshot")
+            }
+            return pieces
+        }
+        for piece in rest { try await perform(piece, state) }
+        return state.withLock { state in
+            var report = state.report
+            report.warnings = client.connection.warnings.take()
+            return report
+        }
+    }
+
+    private func perform(_ piece: DumpLexer.Piece, _ state: borrowing Mutex<LoadState>) async throws {
+        switch piece {
+        case .statement(let statement): try await perform(statement, state)
+        case .rows(let bytes):
+            guard let copy = state.withLock({ $0.copy }) else { return }
+            try await attempt(copy) { try $0.send(rows: bytes) }
+        case .endOfRows:
+            guard let copy = state.withLock({ $0.copy }) else { return }
+            try await attempt(copy) { try $0.endRows() }
+            state.withLock { $0.copy = nil }
+        }
+    }
+
+    private func perform(_ statement: DumpStatement, _ state: borrowing Mutex<LoadState>) async throws {
+        guard state.withLock({ $0.wants(statement, targetMajor: client.serverMajor) }) else { return }
+        if let selection, !selection.includes(statement) { return }
+        let text = statement.text
+        let outcome = try await attempt(statement) { try $0.run(statement: text) }
+        switch (outcome, statement.isCopyFromInput) {
+        case (.done, false): break
+        case (.wantsRows, true):
+            state.withLock { $0.copy = statement }
+        default:
+            throw PostgresError(
+                .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
+        }
+        state.withLock { $0.report.statements += 1 }
+        if let name = statement.createdSchema { try await afterSchema(name) }
+    }
+
+    private func attempt<Value: Sendable>(
+        _ statement: DumpStatement, _ body: @escaping @Sendable (Connection) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await client.onConnection(body)
+        } catch let failure as ServerFailure {
+            throw PostgresError(failure, statement: statement, place: "\(client.settings)")
+        }
+    }
+}
+
+private struct LoadState {
+    var lexer = DumpLexer()
+    var report = DumpLoader.Report()
+    var copy: DumpStatement?
+    /// Still among the settings and DROPs a dump starts with.
+    var isInStart = true
+
+    mutating func wants(_ statement: DumpStatement, targetMajor: Int) -> Bool {
+        let text = statement.head
+        if text.hasPrefix("SET ") {
+            let name = text.dropFirst(4).prefix { $0 != " " && $0 != "=" }
+            guard let since = DumpLoader.knownSettings[String(name)], since > targetMajor else { return true }
+            report.leftOut.append(text)
+            return false
+        }
+        guard isInStart else { return true }
+        if isDrop(text) {
+            report.leftOutDrops += 1
+            return false
+        }
+        if !text.hasPrefix("SELECT pg_catalog.set_config(") { isInStart = false }
+        return true
+    }
+
+    /// A statement of the section `--clean` puts first. The schema `public` is there in a fresh database, and the dump makes
+    /// it again when it drops it, so that one stays.
+    private func isDrop(_ text: String) -> Bool {
+        let schema = text.hasPrefix("DROP SCHEMA IF EXISTS ") ? "DROP SCHEMA IF EXISTS " : "DROP SCHEMA "
+        guard ![schema + "public;", schema + "\"public\";"].contains(text) else { return false }
+        return text.hasPrefix("DROP ") || (text.hasPrefix("ALTER ") && text.contains(" DROP "))
+    }
+}
+
+extension DumpStatement {
+    /// Its first 1000 bytes as text.
+    var head: String { String(decoding: text.prefix(1000), as: UTF8.self) }
+
+    /// For messages, in one line.
+    var excerpt: String {
+        let head = String(decoding: text.prefix(300), as: UTF8.self)
+        let line = head.split(whereSeparator: \.isNewline).joined(separator: " ").replacingControlCharacters
+        return text.count > 300 ? line + " …" : line
+    }
+
+    /// The name in `CREATE SCHEMA name;`.
+    var createdSchema: String? {
+        let prefix = "CREATE SCHEMA "
+        guard head.hasPrefix(prefix) else { return nil }
+        var rest = head.dropFirst(prefix.count).drop { $0 == " " }
+        if rest.hasPrefix("IF NOT EXISTS ") { rest = rest.dropFirst("IF NOT EXISTS ".count) }
+        return SQLText.leadingIdentifier(rest)?.name
+    }
+}
+
+extension PostgresError {
+    /// A statement of a dump that failed.
+    init(_ failure: ServerFailure, statement: DumpStatement, place: String) {
+        var line = statement.line
+        if let position = failure.position {
+            let before = String(decoding: statement.text, as: UTF8.self).unicodeScalars.prefix(max(0, position - 1))
+            line += before.count { $0 == "\n" }
+        } else if statement.isCopyFromInput, let row = failure.context.flatMap(Self.copyLine) {
+            line += row
+        }
+        var message = "restore into \(place) failed at line \(line) of the dump: ERROR: \(failure.message)"
+        if let detail = failure.detail { message += "\ndetail: \(detail)" }
+        message += "\nstatement: \(statement.excerpt)"
+        if let state = failure.sqlState { message += "\nSQLSTATE: \(state)" }
+        switch failure.sqlState {
+        case nil, "57P01", "57P02", "57P03", "08006", "08003":
+            self.init(
+                .restore, message, hint: "the connection to the server was lost; trying again may help",
+                sqlState: failure.sqlState, isTransient: true)
+        case "53100":
+            self.init(
+                .restore, message,
+                hint:
+                    "the server has no room: enlarge its storage, drop kept old databases (restore --cleanup), or see "
+                    + "--in-place", sqlState: failure.sqlState)
+        case "53400", "53200", "53300":
+            self.init(
+                .restore, message, hint: "the server ran out of a resource; trying again later may help",
+                sqlState: failure.sqlState, isTransient: true)
+        default: self.init(.restore, message, hint: failure.hint, sqlState: failure.sqlState)
+        }
+    }
+
+    /// `COPY items, line 3, column id: "x"` → 3.
+    private static func copyLine(_ context: String) -> Int? {
+        guard context.hasPrefix("COPY "), let found = context.lastRange(of: ", line ") else { return nil }
+        return Int(context[found.upperBound...].prefix { $0.isNumber && $0.isASCII })
+    }
+}

@@ -1,0 +1,97 @@
+/// The database that is there.
+extension TargetPreflight {
+    func liveDetails() async throws -> [PreflightCheck] {
+        let sessions = try await server.sessions(of: demand.database)
+        let superusers = Set(
+            try await server.client.query("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper").rows.compactMap {
+                $0.text("rolname")
+            })
+        let live = demand.database
+        let counts = try await server.client.query(
+            """
+            SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = $1)::text AS prepared,
+                   (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = $1)::text AS slots,
+                   (SELECT count(*) FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+                    WHERE d.datname = $1)::text AS subscriptions,
+                   (SELECT t.spcname FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+                    WHERE d.datname = $1) AS tablespace,
+                   (SELECT d.datallowconn FROM pg_catalog.pg_database d WHERE d.datname = $1) AS allows
+            """, [live]
+        ).single()
+        return [
+            connected(sessions, superusers), try replication(counts), try tablespace(counts),
+            try await contents(allowed: counts.bool("allows")),
+        ]
+    }
+
+    private func connected(_ sessions: [DatabaseSession], _ superusers: Set<String>) -> PreflightCheck {
+        guard !sessions.isEmpty else { return PreflightCheck("connected", .go, "nobody") }
+        let roles = Dictionary(grouping: sessions, by: \.role).map { "\($0.key) \($0.value.count)" }.sorted()
+        let foreign = server.isSuperuser ? [] : sessions.filter { superusers.contains($0.role) }
+        let finding = "\(sessions.count): \(roles.listed)"
+        guard foreign.isEmpty else {
+            return PreflightCheck(
+                "connected", .warning,
+                "\(finding); \(foreign[0].description) is a superuser's, which \(server.user) cannot end",
+                hint: "the swap waits 20 seconds for it and then gives up; the database stays as it is")
+        }
+        return PreflightCheck("connected", .go, "\(finding); they are disconnected for the swap")
+    }
+
+    private func replication(_ counts: PostgresRow) throws -> PreflightCheck {
+        let (prepared, slots) = (try counts.integer("prepared"), try counts.integer("slots"))
+        let subscriptions = try counts.integer("subscriptions")
+        guard prepared == 0 else {
+            return PreflightCheck(
+                "replication", .noGo, "\(prepared) prepared transactions keep the database from being renamed",
+                hint: "COMMIT PREPARED or ROLLBACK PREPARED them (pg_prepared_xacts)")
+        }
+        guard subscriptions == 0 else {
+            return PreflightCheck(
+                "replication", .noGo,
+                "\(subscriptions) subscriptions receive into the database: what they bring would go to the replaced one",
+                hint: "drop or disable them, restore, then make them again")
+        }
+        guard slots == 0 else {
+            return PreflightCheck(
+                "replication", .warning, "\(slots) logical replication slots stay with the replaced database",
+                hint: "what reads them must be set up again; the replaced database cannot be dropped before them")
+        }
+        return PreflightCheck("replication", .go, "no prepared transactions, subscriptions or logical slots")
+    }
+
+    private func tablespace(_ counts: PostgresRow) throws -> PreflightCheck {
+        let tablespace = try counts.required("tablespace")
+        guard tablespace != "pg_default" else { return PreflightCheck("tablespace", .go, "pg_default") }
+        return PreflightCheck(
+            "tablespace", .warning, "the database is in \(tablespace), the restored one will be in pg_default")
+    }
+
+    /// What is in the live database and cannot come back from a dump.
+    private func contents(allowed: Bool) async throws -> PreflightCheck {
+        guard allowed else {
+            return PreflightCheck("contents", .warning, "the database takes no connections and cannot be looked into")
+        }
+        let row = try await PostgresClient.with(server.client.settings.with(database: demand.database)) { client in
+            try await client.query(
+                """
+                SELECT (SELECT count(*) FROM pg_catalog.pg_publication)::text AS publications,
+                       (SELECT count(*) FROM pg_catalog.pg_event_trigger)::text AS triggers,
+                       (SELECT count(*) FROM pg_catalog.pg_foreign_server)::text AS servers
+                """
+            ).single()
+        }
+        let found = [("publications", "publications"), ("triggers", "event triggers"), ("servers", "foreign servers")]
+            .compactMap { column, name in
+                row.text(column).flatMap { $0 == "0" ? nil : "\($0) \(name)" }
+            }
+        guard !found.isEmpty else {
+            return PreflightCheck("contents", .go, "no publications, event triggers or foreign servers")
+        }
+        return PreflightCheck(
+            "contents", .warning, "the database has \(found.listed)",
+            hint:
+                "they come back as far as the dump has them and \(server.user) may make them; passwords of user mappings do not"
+        )
+    }
+}

@@ -1,0 +1,314 @@
+public import GoFormats
+
+/// One thing looked at before a restore touches anything.
+public struct PreflightCheck: Sendable, Hashable {
+    public enum Verdict: String, Sendable {
+        case go
+        /// Go, but somebody should read it.
+        case warning = "warn"
+        case noGo = "no-go"
+        /// The server does not say.
+        case unknown
+    }
+
+    /// `extensions`, `space`.
+    public let name: String
+    public let verdict: Verdict
+    /// One sentence.
+    public let finding: String
+    public let hint: String?
+
+    public init(_ name: String, _ verdict: Verdict, _ finding: String, hint: String? = nil) {
+        self.name = name
+        self.verdict = verdict
+        self.finding = finding
+        self.hint = hint
+    }
+
+    public var json: JSONValue {
+        [
+            "check": .string(name), "verdict": .string(verdict.rawValue), "finding": .string(finding),
+            "hint": hint.map { .string($0) } ?? .null,
+        ]
+    }
+}
+
+/// What a restore is going to need of a server.
+public struct RestoreDemand: Sendable {
+    /// The name the database gets.
+    public var database: String
+    /// What it was; nil for a dump without a record.
+    public var properties: DatabaseProperties?
+    public var roles: RoleClosure
+    public var extensions: [DatabaseExtension]
+    /// Of the server that was dumped.
+    public var sourceMajor: Int?
+    /// On the source's disk; nil when not recorded.
+    public var databaseBytes: Int64?
+    public var dumpBytes: Int64
+    public var applicationUser: String?
+    /// Roles that own objects in the dump; nil when not recorded.
+    public var owners: Set<String>?
+    public var mayReplace: Bool
+    public var isInPlace: Bool
+
+    public init(
+        database: String, properties: DatabaseProperties?, roles: RoleClosure, extensions: [DatabaseExtension],
+        sourceMajor: Int?, databaseBytes: Int64?, dumpBytes: Int64, applicationUser: String?, owners: Set<String>?,
+        mayReplace: Bool, isInPlace: Bool
+    ) {
+        self.database = database
+        self.properties = properties
+        self.roles = roles
+        self.extensions = extensions
+        self.sourceMajor = sourceMajor
+        self.databaseBytes = databaseBytes
+        self.dumpBytes = dumpBytes
+        self.applicationUser = applicationUser
+        self.owners = owners
+        self.mayReplace = mayReplace
+        self.isInPlace = isInPlace
+    }
+}
+
+/// Looks at a target server with statements that change nothing.
+///
+/// Concurrency and memory: one connection to the maintenance database and one to the live one; a few rows each.
+public struct TargetPreflight: Sendable {
+    let server: TargetServer
+    let demand: RestoreDemand
+
+    public init(server: TargetServer, demand: RestoreDemand) {
+        self.server = server
+        self.demand = demand
+    }
+
+    /// All of them, in the order people read them.
+    ///
+    /// - Throws: `PostgresError` when the server cannot be asked.
+    public func checks() async throws -> [PreflightCheck] {
+        let occupancy = try await server.occupancy(of: demand.database)
+        var checks = [try await version(), try await writable(), privileges()]
+        checks.append(try await roles())
+        checks.append(try await extensions())
+        checks.append(try await locale())
+        checks.append(try await live(occupancy))
+        checks.append(try await space())
+        if occupancy != .absent { checks += try await liveDetails() }
+        checks.append(try await leftovers())
+        return checks
+    }
+
+    private func version() async throws -> PreflightCheck {
+        let text = try await server.client.query("SHOW server_version").single().required("server_version")
+        guard let source = demand.sourceMajor else {
+            return PreflightCheck("version", .go, "PostgreSQL \(text); the snapshot does not say what was dumped")
+        }
+        guard source > server.major else {
+            return PreflightCheck("version", .go, "PostgreSQL \(text) takes the dump of \(source)")
+        }
+        return PreflightCheck(
+            "version", .warning, "PostgreSQL \(text) is older than the \(source) that was dumped",
+            hint: "settings it does not know are left out by list; anything else that is new stops the restore")
+    }
+
+    private func writable() async throws -> PreflightCheck {
+        let row = try await server.client.query(
+            """
+            SELECT pg_catalog.pg_is_in_recovery() AS standby,
+                   pg_catalog.current_setting('default_transaction_read_only') = 'on' AS read_only
+            """
+        ).single()
+        if try row.bool("standby") {
+            return PreflightCheck(
+                "writable", .noGo, "\(server.client.settings) is on a standby, which takes no writes",
+                hint: "restore to the primary: PGHOST must name the read-write host")
+        }
+        if try row.bool("read_only") {
+            return PreflightCheck(
+                "writable", .noGo, "the server is read-only (default_transaction_read_only)",
+                hint: "a flexible server is when its storage is nearly full: enlarge it")
+        }
+        return PreflightCheck("writable", .go, "a primary")
+    }
+
+    private func privileges() -> PreflightCheck {
+        if server.isSuperuser { return PreflightCheck("privileges", .go, "\(server.user) is superuser") }
+        guard server.mayCreateDatabases else {
+            return PreflightCheck(
+                "privileges", .noGo, "role \"\(server.user)\" may not create databases",
+                hint: "restore as an administrator with CREATEDB")
+        }
+        guard server.mayCreateRoles else {
+            return PreflightCheck(
+                "privileges", .warning,
+                "\(server.user) may create databases, not roles: objects go only to roles it belongs to already",
+                hint: "restore as an administrator with CREATEROLE")
+        }
+        return PreflightCheck("privileges", .go, "\(server.user) may create databases and roles")
+    }
+
+    private func roles() async throws -> PreflightCheck {
+        let present = try await server.roleNames()
+        var wanted = demand.roles.roles.map(\.name)
+        if let user = demand.applicationUser, !wanted.contains(user) { wanted.append(user) }
+        let missing = wanted.filter { !present.contains($0) }
+        if let user = demand.applicationUser, DatabaseRole.isReserved(user) {
+            return PreflightCheck("roles", .noGo, "\"\(user)\" is a reserved role and cannot be the application's user")
+        }
+        if !missing.isEmpty, !server.mayCreateRoles {
+            return PreflightCheck(
+                "roles", .noGo, "missing: \(missing.listed); \(server.user) may not create roles",
+                hint: "restore as an administrator with CREATEROLE, or create them")
+        }
+        let superusers = Set(
+            try await server.client.query("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper").rows.compactMap {
+                $0.text("rolname")
+            })
+        let unreachable = (demand.owners ?? []).filter {
+            superusers.contains($0) || (DatabaseRole.isReserved($0) && $0 != "pg_database_owner")
+        }
+        if !server.isSuperuser, !unreachable.isEmpty {
+            return PreflightCheck(
+                "roles", .noGo,
+                "objects of the dump belong to \(unreachable.sorted().listed), to whom \(server.user) can hand nothing",
+                hint: "restore as a superuser, or change the owners on the source (REASSIGN OWNED) and back up again")
+        }
+        let plural = wanted.count == 1 ? "role" : "roles"
+        return PreflightCheck(
+            "roles", .go,
+            missing.isEmpty
+                ? "\(wanted.count) \(plural) needed, all there"
+                : "\(wanted.count) \(plural) needed, to be made: \(missing.listed)")
+    }
+
+    private func extensions() async throws -> PreflightCheck {
+        guard !demand.extensions.isEmpty else { return PreflightCheck("extensions", .go, "none needed") }
+        let rows = try await server.client.query(
+            "SELECT name, default_version FROM pg_catalog.pg_available_extensions"
+        ).rows
+        let offered = Dictionary(
+            rows.compactMap { row in row.text("name").map { ($0, row.text("default_version") ?? "") } }
+        ) {
+            first, _ in first
+        }
+        let missing = demand.extensions.map(\.name).filter { offered[$0] == nil }
+        guard missing.isEmpty else {
+            return PreflightCheck(
+                "extensions", .noGo, "the server does not offer \(missing.listed)",
+                hint: "install them, or take them out of the source before the backup")
+        }
+        let allowed = try await server.client.query(
+            "SELECT pg_catalog.lower(pg_catalog.current_setting('azure.extensions', true)) AS list"
+        ).single().text("list")
+        if let allowed {
+            let list = Set(allowed.split(separator: ",").map { $0.split(separator: " ").joined() })
+            let refused = demand.extensions.map(\.name).filter { $0 != "plpgsql" && !list.contains($0.lowercased()) }
+            guard refused.isEmpty else {
+                return PreflightCheck(
+                    "extensions", .noGo, "not in azure.extensions: \(refused.listed)",
+                    hint: "allow them in the server parameters")
+            }
+        }
+        let changed = demand.extensions.compactMap { wanted in
+            offered[wanted.name].flatMap {
+                $0 == wanted.version || wanted.version.isEmpty ? nil : "\(wanted.name) \(wanted.version) becomes \($0)"
+            }
+        }
+        guard changed.isEmpty else { return PreflightCheck("extensions", .warning, changed.joined(separator: ", ")) }
+        return PreflightCheck("extensions", .go, "offered: \(demand.extensions.map(\.name).listed)")
+    }
+
+    private func locale() async throws -> PreflightCheck {
+        guard let properties = demand.properties else {
+            return PreflightCheck("locale", .warning, "not recorded: the server's default is taken")
+        }
+        let text = "\(properties.encoding), \(properties.collate)"
+        switch properties.localeProvider {
+        case "i" where server.major < 15, "b" where server.major < 17:
+            let provider = properties.localeProvider == "i" ? "ICU" : "builtin"
+            return PreflightCheck(
+                "locale", .noGo,
+                "the database used the locale provider \(provider), which PostgreSQL \(server.major) lacks")
+        case "i", "b": return PreflightCheck("locale", .go, "\(text), \(properties.locale ?? "")")
+        default: break
+        }
+        if ["C", "POSIX"].contains(properties.collate) { return PreflightCheck("locale", .go, text) }
+        // The operating system's locales, as they were when the server was set up.
+        let isKnown = try await server.client.query(
+            """
+            SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE $1::text IN (collcollate::text, collname::text))
+                OR EXISTS (SELECT FROM pg_catalog.pg_database WHERE datcollate::text = $1::text) AS known
+            """, [properties.collate]
+        ).single().bool("known")
+        if isKnown { return PreflightCheck("locale", .go, text) }
+        return PreflightCheck(
+            "locale", .warning, "\(text): the server does not list this locale",
+            hint: "creating the database fails if the operating system lacks it")
+    }
+
+    private func live(_ occupancy: TargetServer.Occupancy) async throws -> PreflightCheck {
+        let name = "database \"\(demand.database)\""
+        switch occupancy {
+        case .absent: return PreflightCheck("target", .go, "\(name) is not there and will be made")
+        case .empty: return PreflightCheck("target", .go, "\(name) is there and empty")
+        case .inUse(let objects):
+            let what = "\(name) is there and has \(objects) tables, views and sequences"
+            guard demand.mayReplace else {
+                return PreflightCheck(
+                    "target", .noGo, what, hint: "--replace puts the restored database in its place once it is complete"
+                )
+            }
+            return PreflightCheck(
+                "target", .go, demand.isInPlace ? "\(what); it is emptied first" : "\(what); it is replaced at the end")
+        }
+    }
+
+    private func space() async throws -> PreflightCheck {
+        let used = try await server.client.query(
+            """
+            SELECT coalesce(sum(CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT')
+                                     THEN pg_catalog.pg_database_size(oid) END), 0)::text AS used FROM pg_catalog.pg_database
+            """
+        ).single().integer("used")
+        let needed =
+            demand.databaseBytes.map { "about \(PreflightCheck.size($0)), as on the source," }
+            ?? "more than the dump's \(PreflightCheck.size(demand.dumpBytes))"
+        let beside = demand.isInPlace ? "" : " beside what is there"
+        return PreflightCheck(
+            "space", .unknown,
+            "needs \(needed)\(beside) and as much WAL; databases take \(PreflightCheck.size(used)) now; PostgreSQL does not tell what is free",
+            hint: "look at the server's storage")
+    }
+
+    private func leftovers() async throws -> PreflightCheck {
+        let found = try await server.journals().filter { $0.journal.database == demand.database }
+        guard !found.isEmpty else { return PreflightCheck("leftovers", .go, "none of earlier restores") }
+        let texts = found.map { found in
+            let size = found.bytes.map { ", \(PreflightCheck.size($0))" } ?? ""
+            return switch found.journal.kind {
+            case .building: "\(found.name) of a restore that died or runs (removed first)"
+            case .placed: "the last restore died after the swap (finished first)"
+            case .inplace: "the last restore in place did not come to its end: the database is incomplete"
+            case .kept: "\(found.name)\(size) kept until \(found.journal.keepUntil?.description ?? "?")"
+            }
+        }
+        let isBad = found.contains { $0.journal.kind == .inplace }
+        return PreflightCheck("leftovers", isBad ? .warning : .go, texts.joined(separator: "; "))
+    }
+}
+
+extension PreflightCheck {
+    /// `12.4 MB`.
+    static func size(_ bytes: Int64) -> String {
+        var (value, unit) = (Double(bytes), "B")
+        for next in ["kB", "MB", "GB", "TB"] where value >= 1000 { (value, unit) = (value / 1000, next) }
+        let tenths = Int64((value * 10).rounded())
+        return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+    }
+}
+
+extension [String] {
+    /// The first ten of them.
+    var listed: String { prefix(10).joined(separator: ", ") + (count > 10 ? " and \(count - 10) more" : "") }
+}
