@@ -26,6 +26,8 @@ struct BackupRecord: Sendable, Hashable {
     var database: DatabaseProperties
     var extensions: [DatabaseExtension]
     var roles: RoleClosure
+    /// Owners and grants in the database; nil in records of before.
+    var privileges: PrivilegeRecord?
     var dumpFile: String
     var dumpBytes: Int64
     var dumpProgram: String
@@ -47,6 +49,7 @@ struct BackupRecord: Sendable, Hashable {
                 "lagSeconds": lagSeconds.map { .double($0) } ?? .null, "databaseBytes": .integer(databaseBytes),
             ],
             "database": database.json, "extensions": .array(extensions.map(\.json)), "roles": roles.json,
+            "privileges": privileges?.json ?? .null,
             "dump": [
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
@@ -98,6 +101,7 @@ struct BackupRecord: Sendable, Hashable {
         databaseBytes = source?["databaseBytes"]?.integerValue ?? 0
         extensions = (value["extensions"]?.arrayValue ?? []).compactMap { DatabaseExtension(json: $0) }
         roles = RoleClosure(json: value["roles"] ?? .null)
+        privileges = value["privileges"].flatMap { PrivilegeRecord(json: $0) }
         let dump = value["dump"]
         dumpFile = dump?["file"]?.stringValue ?? ""
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
@@ -124,6 +128,7 @@ struct BackupRecord: Sendable, Hashable {
         database = session.database
         extensions = session.extensions
         roles = session.roles
+        privileges = session.privileges
         self.dumpFile = dumpFile
         self.dumpBytes = dumpBytes
         dumpProgram = "pg_dump \(options.program.version)"

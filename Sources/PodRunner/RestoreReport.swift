@@ -25,6 +25,10 @@ struct RestoreReport: Sendable {
     var createdRoles: [String] = []
     /// The application's role, when it really logged in.
     var loginRole: String?
+    /// Tables and rows that were compared with the record; nil when there is nothing to compare with.
+    var verified: (tables: Int, rows: Int64)?
+    /// Owners and grants that were compared with the record.
+    var comparedPrivileges: Int?
     var wasPlacedBefore = false
     var warnings: [String] = []
 
@@ -50,6 +54,8 @@ struct RestoreReport: Sendable {
             "roles": [
                 "created": .array(createdRoles.map { .string($0) }), "login": optional(loginRole),
             ],
+            "verified": verified.map { ["tables": .integer(Int64($0.tables)), "rows": .integer($0.rows)] } ?? .null,
+            "privileges": comparedPrivileges.map { .integer(Int64($0)) } ?? .null,
             "alreadyInPlace": .bool(wasPlacedBefore), "warnings": .array(warnings.map { .string($0) }),
         ]
     }
@@ -59,6 +65,12 @@ struct RestoreReport: Sendable {
         var lines = warnings.map { "warning: \($0)" }
         let without = createdRoles.filter { $0 != loginRole }
         if !without.isEmpty { lines.append("roles made without a password: \(without.joined(separator: ", "))") }
+        if let verified {
+            lines.append("verified: \(verified.tables) tables, \(verified.rows) rows, equal to the backup by hash")
+        } else if !wasPlacedBefore {
+            lines.append("not verified: the snapshot has no hashes to compare with")
+        }
+        if let comparedPrivileges { lines.append("\(comparedPrivileges) owners and grants as in the backup") }
         if let loginRole { lines.append("role \(loginRole) logs in with its password") }
         if let kept {
             let until = kept.until.map { " until \($0)" } ?? ""

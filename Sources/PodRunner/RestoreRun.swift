@@ -117,7 +117,7 @@ struct RestoreRun: Sendable {
             database: database, properties: record?.database,
             roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
-            applicationUser: application?.user, owners: nil, mayReplace: options.replace, isInPlace: false)
+            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: options.replace, isInPlace: false)
     }
 
     private func plan(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> Plan {

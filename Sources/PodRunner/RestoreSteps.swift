@@ -2,6 +2,7 @@ import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Synchronization
 
 extension RestoreRun {
     /// A new database beside the live one. The administrator's at first, because roles come after the journal.
@@ -56,6 +57,7 @@ extension RestoreRun {
         try await enter("load", &journal, server)
         context.note("restoring into \(journal.sideName)")
         let beat = Heartbeat("restored", context)
+        let digester = Mutex(record?.tables.map { CopyDigester(key: $0.key) })
         let side = settings.with(database: journal.sideName)
         let loaded = try await beat.during(every: options.heartbeat) {
             try await PostgresClient.with(side) { client in
@@ -67,6 +69,7 @@ extension RestoreRun {
                 return try await loader.load { [file, context] write in
                     try await file.forEachChunk { chunk in
                         beat.add(chunk.count)
+                        digester.withLock { $0?.scan(chunk) }
                         try await write(chunk)
                         context.pass("rows")
                     }
@@ -78,6 +81,11 @@ extension RestoreRun {
         report.statements = loaded.statements
         if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }
         context.pass("loaded")
+        guard let tables = record?.tables, let found = try digester.withLock({ try $0?.finish() }) else { return }
+        let differences = tables.differences(from: found)
+        if !differences.isEmpty {
+            throw verificationError(differences, what: "the dump in the snapshot is not the one that was recorded with it")
+        }
     }
 
     /// Settings, privileges and limits of the database itself; its comment comes last of all.
@@ -114,13 +122,6 @@ extension RestoreRun {
             _ = try await client.query("ANALYZE")
         }
         context.pass("analyzed")
-    }
-
-    func verify(
-        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
-    ) async throws {
-        try await enter("verify", &journal, server)
-        context.pass("verified")
     }
 
     func swap(
@@ -178,7 +179,7 @@ extension RestoreRun {
         report.loginRole = application.user
     }
 
-    private func enter(_ step: String, _ journal: inout RestoreJournal, _ server: TargetServer) async throws {
+    func enter(_ step: String, _ journal: inout RestoreJournal, _ server: TargetServer) async throws {
         journal.step = step
         journal.updateTime = context.clock()
         try await server.write(journal, on: journal.sideName)

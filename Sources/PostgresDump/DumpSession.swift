@@ -7,6 +7,7 @@ public struct DumpSession: Sendable {
     public let database: DatabaseProperties
     public let extensions: [DatabaseExtension]
     public let roles: RoleClosure
+    public let privileges: PrivilegeRecord
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
     /// What the text of the dump's rows depends on.
@@ -31,7 +32,8 @@ public struct DumpSession: Sendable {
             let session = DumpSession(
                 source: try await SourceFacts.read(from: client), database: database,
                 extensions: try await DatabaseExtension.all(in: client),
-                roles: try await RoleClosure.read(from: client), snapshot: try snapshot.required("snapshot"),
+                roles: try await RoleClosure.read(from: client),
+                privileges: try await PrivilegeRecord.read(from: client), snapshot: try snapshot.required("snapshot"),
                 copySettings: CopyTextSettings(
                     encoding: database.encoding, monetaryLocale: try money.required("locale")),
                 client: client)

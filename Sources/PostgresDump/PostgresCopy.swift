@@ -66,7 +66,7 @@ final class ServerWarnings: Sendable {
 }
 
 extension Connection {
-    private func withHandle<Value>(_ body: (OpaquePointer) throws -> Value) throws -> Value {
+    func withHandle<Value>(_ body: (OpaquePointer) throws -> Value) throws -> Value {
         try handle.withLock { handle in
             guard let pointer = handle.pointer else {
                 throw PostgresError(.cannotConnect, "the connection to \(place) is closed")
@@ -119,7 +119,7 @@ extension Connection {
     }
 
     /// Reads the results that end a COPY.
-    private func endOfCopy(_ pointer: OpaquePointer) -> ServerFailure? {
+    func endOfCopy(_ pointer: OpaquePointer) -> ServerFailure? {
         var failure: ServerFailure?
         while let result = PQgetResult(pointer) {
             let status = PQresultStatus(result)
@@ -129,54 +129,5 @@ extension Connection {
             if status == PGRES_COPY_IN || status == PGRES_COPY_OUT { break }
         }
         return failure
-    }
-
-    /// Up to about a megabyte of rows of a COPY … TO STDOUT; empty at its end.
-    ///
-    /// - Throws: `ServerFailure`.
-    func receiveRows() throws -> [UInt8] {
-        try withHandle { pointer in
-            var rows: [UInt8] = []
-            while rows.count < 1 << 20 {
-                var buffer: UnsafeMutablePointer<CChar>?
-                let count = PQgetCopyData(pointer, &buffer, 0)
-                if count < 0 {
-                    if count == -2 { throw ServerFailure(nil, pointer) }
-                    if let failure = endOfCopy(pointer) { throw failure }
-                    return rows
-                }
-                guard let buffer else { continue }
-                rows += UnsafeRawBufferPointer(start: buffer, count: Int(count))
-                PQfreemem(buffer)
-            }
-            return rows
-        }
-    }
-}
-
-extension PostgresClient {
-    /// Runs `COPY … TO STDOUT` and hands on its rows in order.
-    ///
-    /// Memory: about a megabyte, or one row.
-    ///
-    /// - Throws: `PostgresError`; what `body` throws; `CancellationError`.
-    public func copyOut(_ sql: String, _ body: ([UInt8]) throws -> Void) async throws {
-        do {
-            let outcome = try await onConnection { try $0.run(statement: Array(sql.utf8)) }
-            guard case .sendsRows = outcome else {
-                throw PostgresError(.query, "the server sends no rows for: \(sql)")
-            }
-            var isAtEnd = false
-            while !isAtEnd {
-                let rows = try await onConnection { try $0.receiveRows() }
-                // A short answer is followed by the end only when libpq has seen it, which it then has.
-                isAtEnd = rows.count < 1 << 20
-                if !rows.isEmpty { try body(rows) }
-            }
-        } catch let failure as ServerFailure {
-            throw PostgresError(
-                sqlState: failure.sqlState, serverMessage: "ERROR: \(failure.message)", context: "\(settings)",
-                isConnecting: false)
-        }
     }
 }

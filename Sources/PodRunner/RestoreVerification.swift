@@ -1,0 +1,102 @@
+import PostgresDump
+import RunnerContract
+
+extension RestoreRun {
+    /// Compares rows, owners and grants of the side database with what the backup recorded, and tries the application's
+    /// login there: whatever is wrong is found before the live database is touched.
+    ///
+    /// - Throws: `PodRunnerError` with exit code 6 for any difference.
+    func verify(
+        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await enter("verify", &journal, server)
+        let side = settings.with(database: journal.sideName)
+        if let tables = record?.tables {
+            try await verifyRows(tables, in: side, &report)
+        } else {
+            context.note("note: the snapshot has no hashes: rows are not compared")
+        }
+        if let privileges = record?.privileges { try await verifyPrivileges(privileges, server, in: side, &report) }
+        try await tryLogin(to: journal.sideName, &report)
+        context.pass("verified")
+    }
+
+    private func verifyRows(
+        _ tables: TableDigests, in side: PostgresSettings, _ report: inout RestoreReport
+    ) async throws {
+        let beat = Heartbeat("verified", context)
+        let differences = try await beat.during(every: options.heartbeat) {
+            try await PostgresClient.with(side) { client in
+                try await tables.differences(in: client) { beat.add(Int(clamping: $0)) }
+            }
+        }
+        let (tolerated, wrong) = differences.partitioned { isChangeOfText($0) }
+        report.warnings += tolerated.map {
+            "\($0.table) has as many rows as in the backup, but their text differs, as that of floating-point numbers does from "
+                + "PostgreSQL 12 on"
+        }
+        guard wrong.isEmpty else {
+            throw verificationError(wrong, what: "the restored rows are not those of the backup")
+        }
+        report.verified = (tables.tables.count, tables.rows)
+    }
+
+    /// PostgreSQL 12 changed how floating-point numbers are written.
+    private func isChangeOfText(_ difference: TableDifference) -> Bool {
+        guard let record, record.serverMajor < 12 else { return false }
+        return difference.expected?.rows == difference.found?.rows
+    }
+
+    private func verifyPrivileges(
+        _ recorded: PrivilegeRecord, _ server: TargetServer, in side: PostgresSettings, _ report: inout RestoreReport
+    ) async throws {
+        let found = try await PostgresClient.with(side) { try await PrivilegeRecord.read(from: $0) }
+        let (tolerated, lost) = recorded.lost(in: found).partitioned { entry in
+            // Of the schema every new database has, each major has its own idea.
+            record?.serverMajor != server.major && entry.object == "schema public"
+        }
+        report.warnings += tolerated.map { "\($0.description) in the backup, not in PostgreSQL \(server.major)" }
+        let memberships = try await lostMemberships(server)
+        guard lost.isEmpty, memberships.isEmpty else {
+            let texts = lost.map(\.description) + memberships
+            throw PodRunnerError(
+                .verification,
+                "\(texts.count) owners or privileges of the backup are lost in the restored database:\n"
+                    + texts.prefix(20).map { "  \($0)" }.joined(separator: "\n")
+                    + (texts.count > 20 ? "\n  and \(texts.count - 20) more" : ""),
+                hint: "the live database was not touched; make the roles or memberships by hand, then restore again")
+        }
+        report.comparedPrivileges = recorded.entries.count
+    }
+
+    private func lostMemberships(_ server: TargetServer) async throws -> [String] {
+        let present = Set(
+            try await server.client.query(
+                """
+                SELECT pg_catalog.pg_get_userbyid(roleid) AS role, pg_catalog.pg_get_userbyid(member) AS member
+                FROM pg_catalog.pg_auth_members
+                """
+            ).rows.map { "\(try $0.required("member")) belongs to \(try $0.required("role"))" })
+        // The administrator's own come back at the end.
+        return (record?.roles.memberships ?? []).filter { $0.member != server.user && $0.role != server.user }.map {
+            "\($0.member) belongs to \($0.role)"
+        }.filter { !present.contains($0) }
+    }
+
+    /// - Parameter what: what is wrong with the tables, in a sentence.
+    func verificationError(_ differences: [TableDifference], what: String) -> PodRunnerError {
+        PodRunnerError(
+            .verification,
+            "\(what), in \(differences.count) \(differences.count == 1 ? "table" : "tables"):\n"
+                + differences.prefix(20).map { "  \($0)" }.joined(separator: "\n")
+                + (differences.count > 20 ? "\n  and \(differences.count - 20) more" : ""),
+            hint: "database \"\(database)\" was not touched; restore another snapshot")
+    }
+}
+
+extension Array {
+    /// Those the test holds for, and the others.
+    fileprivate func partitioned(_ test: (Element) throws -> Bool) rethrows -> (matching: [Element], rest: [Element]) {
+        (try filter(test), try filter { try !test($0) })
+    }
+}

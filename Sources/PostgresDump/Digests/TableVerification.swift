@@ -1,0 +1,148 @@
+import CPQ
+public import GoFormats
+
+/// A table whose rows are not those the backup recorded.
+public struct TableDifference: Sendable, Hashable, CustomStringConvertible {
+    public let table: String
+    /// Nil when the record does not know the table.
+    public let expected: RowsDigest?
+    /// Nil when the table is not there.
+    public let found: RowsDigest?
+
+    public var description: String {
+        func text(_ digest: RowsDigest?) -> String {
+            digest.map { "\($0.rows) rows \(TableDigest.text($0.hash))" } ?? "no such table"
+        }
+        return "\(table): expected \(text(expected)), found \(text(found))"
+    }
+
+    public var json: JSONValue {
+        func value(_ digest: RowsDigest?) -> JSONValue {
+            digest.map {
+                ["rows": .integer($0.rows), "bytes": .integer($0.bytes), "hash": .string(TableDigest.text($0.hash))]
+            } ?? .null
+        }
+        return ["table": .string(table), "expected": value(expected), "found": value(found)]
+    }
+}
+
+extension TableDigests {
+    /// What a dump has, compared with what was recorded when it was made. Both are in the order of the dump.
+    ///
+    /// - Parameter found: digests of the same key; names in an encoding other than UTF-8 may be garbled and then count as equal.
+    public func differences(from found: [TableDigest]) -> [TableDifference] {
+        var differences: [TableDifference] = []
+        for position in 0..<max(tables.count, found.count) {
+            let (wanted, got) = (tables[safe: position], found[safe: position])
+            if let wanted, let got, Self.isSame(wanted, got) {
+                guard wanted.content != got.content else { continue }
+                differences.append(
+                    TableDifference(table: wanted.qualifiedName, expected: wanted.content, found: got.content))
+                continue
+            }
+            if let wanted {
+                differences.append(
+                    TableDifference(table: wanted.qualifiedName, expected: wanted.content, found: nil))
+            }
+            if let got {
+                differences.append(TableDifference(table: got.qualifiedName, expected: nil, found: got.content))
+            }
+        }
+        return differences
+    }
+
+    private static func isSame(_ wanted: TableDigest, _ got: TableDigest) -> Bool {
+        func garbled(_ text: String) -> Bool { text.contains("\u{FFFD}") }
+        if ([got.schema, got.table] + got.columns).contains(where: garbled) { return true }
+        return wanted.schema == got.schema && wanted.table == got.table && wanted.columns == got.columns
+    }
+
+    /// Reads every table of a restored database and compares it with the record.
+    ///
+    /// Tables of extensions are left out: they hold rows of the extension's own.
+    ///
+    /// - Parameters:
+    ///   - client: its settings are changed.
+    ///   - progress: called with each table's bytes.
+    /// - Throws: `PostgresError`; `CancellationError`.
+    public func differences(
+        in client: PostgresClient, progress: @Sendable (Int64) -> Void = { _ in }
+    ) async throws -> [TableDifference] {
+        let extensionTables = Set(
+            try await client.query(
+                """
+                SELECT n.nspname || '.' || c.relname AS name FROM pg_catalog.pg_depend d
+                JOIN pg_catalog.pg_class c ON c.oid = d.objid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
+                """
+            ).rows.compactMap { $0.text("name") })
+        let encoding = settings.values.first { $0.name == "client_encoding" }?.value ?? "UTF8"
+        // Names are known as UTF-8, rows are wanted in the database's encoding.
+        var statements: [(table: TableDigest, bytes: [UInt8])] = []
+        for table in tables where !extensionTables.contains("\(table.schema).\(table.table)") {
+            var bytes = Array(table.copyStatement.utf8)
+            if bytes.contains(where: { $0 >= 0x80 }), encoding != "UTF8" {
+                let hex = try await client.query(
+                    "SELECT pg_catalog.encode(pg_catalog.convert_to($1, $2), 'hex') AS text", [table.copyStatement, encoding]
+                ).single().required("text")
+                bytes = Hex.decode(hex.utf8) ?? bytes
+            }
+            statements.append((table, bytes))
+        }
+        for statement in settings.statements { try await client.query(statement) }
+        try await client.query("SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0")
+        var differences: [TableDifference] = []
+        for (table, bytes) in statements {
+            let found = try await client.digest(copy: bytes, key: key)
+            progress(found?.bytes ?? 0)
+            if found != table.content {
+                differences.append(
+                    TableDifference(table: table.qualifiedName, expected: table.content, found: found))
+            }
+        }
+        return differences
+    }
+}
+
+extension Array {
+    subscript(safe position: Int) -> Element? { indices.contains(position) ? self[position] : nil }
+}
+
+extension PostgresClient {
+    /// - Returns: nil when there is no such table or column.
+    func digest(copy statement: [UInt8], key: RowHashKey) async throws -> RowsDigest? {
+        do {
+            return try await onConnection { try $0.digest(copy: statement, key: key) }
+        } catch let failure as ServerFailure where ["42P01", "42703", "3F000"].contains(failure.sqlState) {
+            return nil
+        } catch let failure as ServerFailure {
+            throw PostgresError(
+                sqlState: failure.sqlState, serverMessage: "ERROR: \(failure.message)", context: "\(settings)",
+                isConnecting: false)
+        }
+    }
+}
+
+extension Connection {
+    /// The digest of what a `COPY … TO STDOUT` sends; libpq hands over one row at a time.
+    fileprivate func digest(copy statement: [UInt8], key: RowHashKey) throws -> RowsDigest {
+        guard case .sendsRows = try run(statement: statement) else {
+            throw PostgresError(.query, "the server sends no rows for a COPY on \(place)")
+        }
+        return try withHandle { pointer in
+            var digest = RowsDigest()
+            while true {
+                var buffer: UnsafeMutablePointer<CChar>?
+                let count = PQgetCopyData(pointer, &buffer, 0)
+                if count == -2 { throw ServerFailure(nil, pointer) }
+                if count < 0 {
+                    if let failure = endOfCopy(pointer) { throw failure }
+                    return digest
+                }
+                guard let buffer else { continue }
+                digest.add(row: UnsafeRawBufferPointer(start: buffer, count: Int(count)), key: key)
+                PQfreemem(buffer)
+            }
+        }
+    }
+}
