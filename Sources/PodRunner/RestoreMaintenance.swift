@@ -22,7 +22,7 @@ struct RestoreMaintenance: Sendable {
             case .placed:
                 try await finish(found.journal)
                 if found.journal.snapshot == snapshot { placed = found.journal }
-            case .kept, .inplace: break
+            case .kept: break
             }
         }
         try await removeUnmarked(database)

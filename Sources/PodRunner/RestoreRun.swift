@@ -59,9 +59,17 @@ struct RestoreRun: Sendable {
             kind: .building, run: RunID.make(), database: database, snapshot: snapshot, step: "check",
             startTime: context.clock(), comment: plan.properties?.comment)
         var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
+        var occupancy = occupancy
         do {
+            if options.inPlace, occupancy != .absent { try await proveReadable() }
             try await makeSide(server, plan, &journal)
             try await prepareRoles(server, &plan, &journal, &report)
+            if options.inPlace, occupancy != .absent {
+                try await server.drop(database)
+                occupancy = .absent
+                context.note("dropped database \"\(database)\" to make room: until the restore is done there is none")
+                context.pass("dropped")
+            }
             try await load(server, plan, &journal, &report)
             try await finish(server, plan, &journal, &report)
             try await analyze(server, &journal)
@@ -117,7 +125,8 @@ struct RestoreRun: Sendable {
             database: database, properties: record?.database,
             roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
-            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: options.replace, isInPlace: false)
+            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: options.replace,
+            isInPlace: options.inPlace)
     }
 
     private func plan(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> Plan {

@@ -84,7 +84,8 @@ extension RestoreRun {
         guard let tables = record?.tables, let found = try digester.withLock({ try $0?.finish() }) else { return }
         let differences = tables.differences(from: found)
         if !differences.isEmpty {
-            throw verificationError(differences, what: "the dump in the snapshot is not the one that was recorded with it")
+            throw verificationError(
+                differences, what: "the dump in the snapshot is not the one that was recorded with it")
         }
     }
 

@@ -1,5 +1,7 @@
+import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Synchronization
 
 extension RestoreRun {
     /// Compares rows, owners and grants of the side database with what the backup recorded, and tries the application's
@@ -19,6 +21,34 @@ extension RestoreRun {
         if let privileges = record?.privileges { try await verifyPrivileges(privileges, server, in: side, &report) }
         try await tryLogin(to: journal.sideName, &report)
         context.pass("verified")
+    }
+
+    /// Reads the whole dump and compares it with its record: before the live database is dropped for it.
+    ///
+    /// - Throws: `RepositoryError`, `PostgresError`, `PodRunnerError` with exit code 6.
+    func proveReadable() async throws {
+        context.note("reading the whole snapshot before anything is dropped")
+        let beat = Heartbeat("read", context)
+        let state = Mutex((lexer: DumpProof(), digester: record?.tables.map { CopyDigester(key: $0.key) }))
+        try await beat.during(every: options.heartbeat) {
+            try await file.forEachChunk { chunk in
+                beat.add(chunk.count)
+                try state.withLock { state in
+                    try state.lexer.scan(chunk)
+                    state.digester?.scan(chunk)
+                }
+            }
+        }
+        let found = try state.withLock { state in
+            try state.lexer.finish()
+            return try state.digester?.finish()
+        }
+        guard let tables = record?.tables, let found else { return }
+        let differences = tables.differences(from: found)
+        guard differences.isEmpty else {
+            throw verificationError(
+                differences, what: "the dump in the snapshot is not the one that was recorded with it")
+        }
     }
 
     private func verifyRows(

@@ -55,10 +55,7 @@ public struct DumpLoader: Sendable {
             var pieces: [DumpLexer.Piece] = []
             try state.lexer.finish { pieces.append($0) }
             guard state.lexer.isComplete else {
-                throw PostgresError(
-                    .restore,
-                    "the dump is incomplete: it has pg_dump's beginning but not its end (\(state.report.bytes) bytes)",
-                    hint: "the program that made it died while dumping; restore another snapshot")
+                throw PostgresError.incompleteDump(bytes: state.report.bytes)
             }
             return pieces
         }
@@ -108,6 +105,34 @@ public struct DumpLoader: Sendable {
         } catch let failure as ServerFailure {
             throw PostgresError(failure, statement: statement, place: "\(client.settings)")
         }
+    }
+}
+
+/// Reads a dump as a load would and runs nothing.
+public struct DumpProof: Sendable {
+    private var lexer = DumpLexer()
+    private var bytes: Int64 = 0
+
+    public init() {}
+
+    /// - Throws: `PostgresError.Code.restore` for what a load would refuse to read.
+    public mutating func scan(_ chunk: [UInt8]) throws {
+        bytes += Int64(chunk.count)
+        try lexer.feed(chunk) { _ in }
+    }
+
+    /// - Throws: `PostgresError.Code.restore` when the dump has no end.
+    public mutating func finish() throws {
+        try lexer.finish { _ in }
+        guard lexer.isComplete else { throw PostgresError.incompleteDump(bytes: bytes) }
+    }
+}
+
+extension PostgresError {
+    static func incompleteDump(bytes: Int64) -> PostgresError {
+        PostgresError(
+            .restore, "the dump is incomplete: it has pg_dump's beginning but not its end (\(bytes) bytes)",
+            hint: "the program that made it died while dumping; restore another snapshot")
     }
 }
 

@@ -33,7 +33,8 @@ public struct PrivilegeRecord: Sendable, Hashable {
             let name = role.isEmpty ? "PUBLIC" : role
             if kind == "owner" { return "\(object) belongs to \(name)" }
             let option = isGrantable ? " with grant option" : ""
-            return kind == "default" ? "new \(object): \(privilege) to \(name)\(option)" : "\(privilege) on \(object) to \(name)\(option)"
+            return kind == "default"
+                ? "new \(object): \(privilege) to \(name)\(option)" : "\(privilege) on \(object) to \(name)\(option)"
         }
     }
 

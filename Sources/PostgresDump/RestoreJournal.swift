@@ -11,10 +11,9 @@ public import GoFormats
 /// | `building` | the side database | a restore works here, or died here: of no use, drop it |
 /// | `placed` | the database that was put in place | in use; roles to leave, report and comment are outstanding |
 /// | `kept` | the replaced database | closed to connections; undo renames it back |
-/// | `inplace` | the database itself | a restore empties and fills it: half a database |
 public struct RestoreJournal: Sendable, Hashable {
     public enum Kind: String, Sendable {
-        case building, placed, kept, inplace
+        case building, placed, kept
     }
 
     public var kind: Kind
@@ -118,7 +117,7 @@ extension TargetServer {
             let expected =
                 switch journal.kind {
                 case .building: journal.sideName
-                case .placed, .inplace: journal.database
+                case .placed: journal.database
                 case .kept: journal.oldName
                 }
             guard name == expected else { return nil }

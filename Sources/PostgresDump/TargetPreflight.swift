@@ -260,7 +260,7 @@ public struct TargetPreflight: Sendable {
                 )
             }
             return PreflightCheck(
-                "target", .go, demand.isInPlace ? "\(what); it is emptied first" : "\(what); it is replaced at the end")
+                "target", .go, demand.isInPlace ? "\(what); it is dropped first" : "\(what); it is replaced at the end")
         }
     }
 
@@ -289,12 +289,10 @@ public struct TargetPreflight: Sendable {
             return switch found.journal.kind {
             case .building: "\(found.name) of a restore that died or runs (removed first)"
             case .placed: "the last restore died after the swap (finished first)"
-            case .inplace: "the last restore in place did not come to its end: the database is incomplete"
             case .kept: "\(found.name)\(size) kept until \(found.journal.keepUntil?.description ?? "?")"
             }
         }
-        let isBad = found.contains { $0.journal.kind == .inplace }
-        return PreflightCheck("leftovers", isBad ? .warning : .go, texts.joined(separator: "; "))
+        return PreflightCheck("leftovers", .go, texts.joined(separator: "; "))
     }
 }
 

@@ -21,7 +21,7 @@ extension IntegrationTests {
                         database: "crashdb")
                     let older = try await bench.pair.itemsHash("crash")
 
-                    let killed = try await backup.restore().with(["POD_RUNNER_CRASH_AT": point])
+                    let killed = try await backup.runner.with(["POD_RUNNER_CRASH_AT": point])
                         .run(backup.arguments)
                     #expect(killed.exit == .signalled(SIGKILL), "\(point): \(killed.testDescription)")
                     try await bench.pair.waitForNoRunner()
@@ -29,11 +29,11 @@ extension IntegrationTests {
                     #expect(now == (isPlaced ? backup.hash : older), "after \(point)")
                     try await expectLogin(bench.pair, point)
 
-                    let again = try await backup.restore().run(backup.arguments)
+                    let again = try await backup.runner.run(backup.arguments)
                     #expect(again.exit == .exited(0), "\(point): \(again.testDescription)")
                     #expect(try await bench.pair.itemsHash("crash") == backup.hash, "\(point)")
                     try await expectLogin(bench.pair, point)
-                    #expect(try await leftovers(bench.pair) == "", "\(point)")
+                    #expect(try await backup.leftovers() == "", "\(point)")
                     #expect(try await roles(bench.pair) == "", "\(point)")
                 }
             }
@@ -44,14 +44,14 @@ extension IntegrationTests {
         func killedOnANewServerAndTriedAgain(_ point: String) async throws {
             try await withBackup("crash") { bench, backup in
                 try await bench.pair.dropApplication("crash")
-                let killed = try await backup.restore().with(["POD_RUNNER_CRASH_AT": point]).run(backup.arguments)
+                let killed = try await backup.runner.with(["POD_RUNNER_CRASH_AT": point]).run(backup.arguments)
                 #expect(killed.exit == .signalled(SIGKILL), "\(killed.testDescription)")
                 try await bench.pair.waitForNoRunner()
-                let again = try await backup.restore().run(backup.arguments)
+                let again = try await backup.runner.run(backup.arguments)
                 #expect(again.exit == .exited(0), "\(again.testDescription)")
                 #expect(try await bench.pair.itemsHash("crash") == backup.hash)
                 try await expectLogin(bench.pair, point)
-                #expect(try await leftovers(bench.pair) == "")
+                #expect(try await backup.leftovers() == "")
                 #expect(try await roles(bench.pair) == "")
             }
         }
@@ -61,7 +61,7 @@ extension IntegrationTests {
                 try await bench.pair.sql(
                     "DELETE FROM items WHERE id > 150; COMMENT ON DATABASE crashdb IS 'of today'", database: "crashdb")
                 let older = try await bench.pair.itemsHash("crash")
-                let runner = backup.restore()
+                let runner = backup.runner
                 let arguments = backup.arguments.filter { $0 != "--keep-old" && $0 != "0" }
                 let restored = try await runner.run(arguments)
                 #expect(restored.exit == .exited(0), "\(restored.testDescription)")
@@ -80,10 +80,10 @@ extension IntegrationTests {
 
                 // Its time is not over.
                 try await runner.succeed(["restore", "--cleanup"])
-                #expect(try await leftovers(bench.pair) != "")
+                #expect(try await backup.leftovers() != "")
                 let cleaned = try await runner.run(["restore", "--cleanup", "--keep-old", "0"])
                 #expect(cleaned.exit == .exited(0), "\(cleaned.testDescription)")
-                #expect(try await leftovers(bench.pair) == "")
+                #expect(try await backup.leftovers() == "")
                 let nothing = try await runner.run(["restore", "--undo"])
                 #expect(nothing.exit == .exited(4))
                 #expect(nothing.errors.contains("no database replaced by a restore of \"crashdb\" is kept"))
@@ -99,7 +99,7 @@ extension IntegrationTests {
                     ["-X", "-A", "-t", "-f", "-"], input: "SELECT pg_advisory_lock(\(key)); SELECT pg_sleep(600);"
                 ) { holder in
                     try await pair.waitForLock()
-                    let second = try await backup.restore().run(backup.arguments)
+                    let second = try await backup.runner.run(backup.arguments)
                     #expect(second.exit == .exited(4))
                     #expect(second.errors.contains("another restore of database \"crashdb\" is running (process "))
                     #expect(second.errors.contains(" of flexadmin from 127.0.0.1"))
@@ -111,45 +111,10 @@ extension IntegrationTests {
 
         // MARK: -
 
-        struct Made: Sendable {
-            let hash: String
-            let arguments: [String]
-            let runner: Program
-            func restore() -> Program { runner }
-        }
-
         private func withBackup(
-            _ name: String, _ body: (borrowing Workbench, Made) async throws -> Void
+            _ name: String, _ body: (borrowing Workbench, RestoreScene) async throws -> Void
         ) async throws {
-            let pair = try PostgresPair.running()
-            try await pair.dropApplication(name)
-            try await pair.makeApplication(name, password: "secret", rows: 300)
-            // An administrator that belongs to none of the roles, so that what it joins shows.
-            try await pair.sql(
-                """
-                COMMENT ON DATABASE \(name)db IS 'as backed up';
-                DROP ROLE IF EXISTS \(name)admin;
-                CREATE ROLE \(name)admin LOGIN CREATEDB CREATEROLE PASSWORD 'admin' IN ROLE pg_signal_backend, pg_monitor
-                """)
-            try await pair.waitForStandby()
-            let bench = try Workbench(pair)
-            try await bench.makeRepository()
-            try await bench.podRunner(reading: name + "db").succeed([
-                "backup", "--repository", bench.repositoryURL, "--path", "backup.sql",
-            ])
-            let id = try #require(try await bench.snapshotIDs().first)
-            let made = Made(
-                hash: try await pair.itemsHash(name),
-                arguments: [
-                    "restore", "--repository", bench.repositoryURL, "--kopia-snapshot", id, "--replace", "--app-user",
-                    name,
-                    "--app-password-env", "APP_PASSWORD", "--keep-old", "0",
-                ],
-                runner: bench.podRunner.with(pair.adminEnvironment(host: pair.primary, database: name + "db"))
-                    .with(["APP_PASSWORD": "secret", "PGUSER": name + "admin", "PGPASSWORD": "admin"]))
-            try await body(bench, made)
-            try await pair.dropApplication(name)
-            try await pair.sql("DROP ROLE \(name)admin")
+            try await RestoreScene.with(name, body)
         }
 
         private func expectLogin(_ pair: PostgresPair, _ point: String) async throws {
@@ -165,13 +130,6 @@ extension IntegrationTests {
             #expect(login.exit == .exited(0), "\(point): \(login.testDescription)")
         }
 
-        private func leftovers(_ pair: PostgresPair) async throws -> String {
-            try await pair.sql(
-                "SELECT datname FROM pg_database WHERE datname LIKE 'crashdb\\_\\_%' OR "
-                    + "shobj_description(oid, 'pg_database') LIKE 'karaffe%'"
-            ).trimmed
-        }
-
         /// What the administrator still belongs to, and helper roles.
         private func roles(_ pair: PostgresPair) async throws -> String {
             try await pair.sql(
@@ -182,28 +140,5 @@ extension IntegrationTests {
                 """
             ).trimmed
         }
-    }
-}
-
-extension PostgresPair {
-    /// Until the server has noticed that a killed client is gone.
-    func waitForNoRunner() async throws {
-        for _ in 0..<400 {
-            let left = try await sql(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pod-runner'"
-            ).trimmed
-            if left == "0" { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("sessions of a killed pod-runner are still there after ten seconds")
-    }
-
-    func waitForLock() async throws {
-        for _ in 0..<400 {
-            let held = try await sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted").trimmed
-            if held != "0" { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("nobody holds the lock after ten seconds")
     }
 }

@@ -61,6 +61,19 @@ struct Restore: PodRunnerAction {
         case none, json
     }
 
+    @Flag(
+        help: ArgumentHelp(
+            "For servers without room for both: drop the live database first. Needs --yes-drop-first.",
+            discussion: """
+                A weaker promise: the snapshot is read and checked as a whole before, but from the drop to the end of the \
+                restore there is no database, and if the restore fails there is none until the next one succeeds. Nothing \
+                is kept, and --undo has nothing to put back.
+                """))
+    var inPlace = false
+
+    @Flag(help: "With --in-place: yes, drop the live database before the restored one is complete.")
+    var yesDropFirst = false
+
     @Flag(help: "Put the database that the last restore replaced back in place. Needs no snapshot.")
     var undo = false
 
@@ -81,6 +94,10 @@ struct Restore: PodRunnerAction {
         guard (0...3600).contains(heartbeat) else { throw ValidationError("--heartbeat must be from 0 to 3600") }
         guard Self.seconds(keepOld) != nil else {
             throw ValidationError("--keep-old is \"\(keepOld)\", not a time such as 30m, 24h or 7d, or 0")
+        }
+        guard !inPlace || yesDropFirst || plan else {
+            throw ValidationError(
+                "--in-place drops the live database before the restored one is complete; give --yes-drop-first as well")
         }
         guard !(undo && cleanup) else { throw ValidationError("--undo and --cleanup cannot be given together") }
     }

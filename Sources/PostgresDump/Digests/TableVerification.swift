@@ -83,7 +83,8 @@ extension TableDigests {
             var bytes = Array(table.copyStatement.utf8)
             if bytes.contains(where: { $0 >= 0x80 }), encoding != "UTF8" {
                 let hex = try await client.query(
-                    "SELECT pg_catalog.encode(pg_catalog.convert_to($1, $2), 'hex') AS text", [table.copyStatement, encoding]
+                    "SELECT pg_catalog.encode(pg_catalog.convert_to($1, $2), 'hex') AS text",
+                    [table.copyStatement, encoding]
                 ).single().required("text")
                 bytes = Hex.decode(hex.utf8) ?? bytes
             }
