@@ -142,7 +142,8 @@ let package = Package(
         .target(
             name: "PodRunner",
             dependencies: [
-                "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "BlockingIO", "GoFormats",
+                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO",
+                "GoFormats",
                 argumentParser,
             ],
             exclude: ["README.md"]),
@@ -153,6 +154,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "BlockingIO", "COpenSSL"],
             path: "Tests/TestSupport"),
+        /// S3 servers and the double of Azure for tests.
+        .target(
+            name: "CloudTestSupport",
+            dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "GoFormats", "TestSupport"],
+            path: "Tests/CloudTestSupport", exclude: ["Fixtures"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
         .testTarget(name: "GoFormatsTests", dependencies: ["GoFormats"]),
@@ -187,7 +193,9 @@ let package = Package(
         .testTarget(name: "DigestsTests", dependencies: ["Digests", "GoFormats"]),
         .testTarget(
             name: "KopiaCloudTests",
-            dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "TestSupport", "GoFormats"],
+            dependencies: [
+                "KopiaCloud", "KopiaBlob", "HTTPTransport", "CloudTestSupport", "TestSupport", "GoFormats",
+            ],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],
@@ -236,8 +244,8 @@ let package = Package(
         .testTarget(
             name: "PodRunnerTests",
             dependencies: [
-                "PodRunner", "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "TestSupport",
-                "GoFormats",
+                "PodRunner", "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO",
+                "CloudTestSupport", "TestSupport", "GoFormats",
             ], exclude: ["Fixtures"]),
         .testTarget(
             name: "CompatibilityTests",

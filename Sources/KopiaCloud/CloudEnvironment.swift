@@ -1,6 +1,6 @@
 public import GoFormats
 public import HTTPTransport
-internal import KopiaBlob
+public import KopiaBlob
 
 /// What a cloud provider needs of the outside besides the network. Tests put their own in.
 public struct CloudEnvironment: Sendable {
@@ -37,7 +37,21 @@ public struct CloudConnection: Sendable {
         self.requestsMax = requestsMax
     }
 
-    func client() throws(BlobError) -> HTTPClient {
+    /// Trusts the authorities in the file `SSL_CERT_FILE` names (PEM) instead of the system's, as Go programs do.
+    ///
+    /// - Throws: `BlobError.Code.invalidStorage` when it cannot be read.
+    public init(environment: [String: String]) throws(BlobError) {
+        self.init()
+        guard let path = environment["SSL_CERT_FILE"], !path.isEmpty else { return }
+        do throws(SmallFile.Failure) { trust = .authorities(caCertificates: try SmallFile.read(path)) } catch {
+            throw BlobError(.invalidStorage, "the CA file \(error.reason)", hint: "check SSL_CERT_FILE")
+        }
+    }
+
+    /// Encrypts, but anybody in between can read along: what `SkipSSLVerify` asks for.
+    public mutating func trustAnyCertificate() { trust = .anything }
+
+    package func client() throws(BlobError) -> HTTPClient {
         var configuration = HTTPClientConfiguration()
         configuration.trust = trust
         configuration.proxy = proxy

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HTTPTransport
 public import KopiaBlob
 
@@ -16,7 +15,7 @@ public import KopiaBlob
 /// | `style` | s3 | `path` or `virtual` |
 /// | `account` | azblob | else `AZURE_STORAGE_ACCOUNT` |
 /// | `domain` | azblob | of another Azure cloud |
-/// | `ca` | both | file with the CA certificates to trust instead of the system's, PEM |
+/// | `ca` | both | file with the CA certificates to trust instead of the system's, PEM; else `SSL_CERT_FILE` |
 /// | `tls` | both | `skip-verify` to trust any certificate |
 /// | `prefix` | both | the prefix as it is, without the path's `/` at the end |
 ///
@@ -32,7 +31,7 @@ public enum CloudLocation: Sendable {
     /// - Throws: `BlobError.Code.invalidStorage`.
     public init(url: String, environment: [String: String]) throws(BlobError) {
         let address = try Address(url)
-        let connection = try Self.connection(address)
+        let connection = try Self.connection(address, environment)
         func variable(_ names: String...) -> String? {
             names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         }
@@ -70,7 +69,7 @@ public enum CloudLocation: Sendable {
 
     /// What proves to the service who asks.
     public enum Credentials: Sendable {
-        case s3(S3Credentials)
+        case s3(S3CredentialSource)
         case azure(AzureCredentials)
     }
 
@@ -79,7 +78,8 @@ public enum CloudLocation: Sendable {
     /// - Throws: `BlobError.Code.accessDenied` when there are none.
     public func credentials(environment: [String: String]) throws(BlobError) -> Credentials {
         switch self {
-        case .s3: return .s3(try S3Credentials(environment: environment))
+        case .s3(let configuration):
+            return .s3(try .from(environment: environment, region: configuration.region))
         case .azure: return .azure(try .from(environment: environment))
         }
     }
@@ -93,7 +93,7 @@ public enum CloudLocation: Sendable {
     ) throws(BlobError) -> any LockingBlobStorage {
         switch (self, credentials) {
         case (.s3(let configuration), .s3(let credentials)):
-            return try S3BlobStorage(configuration, credentials: credentials, environment: environment)
+            return try S3BlobStorage(configuration, source: credentials, environment: environment)
         case (.azure(let configuration), .azure(let credentials)):
             return try AzureBlobStorage(configuration, credentials: credentials, environment: environment)
         default: throw BlobError(.accessDenied, "the credentials for \(displayName) are another service's")
@@ -115,10 +115,16 @@ public enum CloudLocation: Sendable {
         }
     }
 
-    private static func connection(_ address: Address) throws(BlobError) -> CloudConnection {
-        var connection = CloudConnection()
+    private static func connection(
+        _ address: Address, _ environment: [String: String]
+    ) throws(BlobError) -> CloudConnection {
+        var connection = try CloudConnection(environment: environment)
         if let path = address.parameters["ca"] {
-            connection.trust = .authorities(caCertificates: try readFile(path, address))
+            do throws(SmallFile.Failure) {
+                connection.trust = .authorities(caCertificates: try SmallFile.read(path))
+            } catch {
+                throw address.invalid("the CA file \(error.reason)")
+            }
         }
         switch address.parameters["tls"] {
         case nil, "verify": break
@@ -126,20 +132,6 @@ public enum CloudLocation: Sendable {
         case let other?: throw address.invalid("tls '\(other)' is neither 'verify' nor 'skip-verify'")
         }
         return connection
-    }
-
-    /// At most 1 MiB.
-    private static func readFile(_ path: String, _ address: Address) throws(BlobError) -> [UInt8] {
-        guard let file = fopen(path, "re") else {
-            throw address.invalid("the CA file '\(path)' cannot be opened: \(String(cString: strerror(errno)))")
-        }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = fread(&bytes, 1, bytes.count, file)
-        guard count > 0, count < bytes.count else {
-            throw address.invalid("the CA file '\(path)' is empty or over 1 MiB")
-        }
-        return Array(bytes[0..<count])
     }
 
     /// `scheme://container/path?name=value&…`, percent-decoded.

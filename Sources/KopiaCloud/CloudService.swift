@@ -29,7 +29,7 @@ struct CloudService: Sendable {
     ///   - prepare: makes the request anew for each attempt: signatures hold the time.
     ///   - interpret: what the answer means; throws `Failure`.
     func send<Result>(
-        _ subject: Subject, bodyLimit: Int, prepare: () throws(BlobError) -> HTTPRequest,
+        _ subject: Subject, bodyLimit: Int, prepare: () async throws -> HTTPRequest,
         interpret: (HTTPResponse) throws(Failure) -> Result
     ) async throws -> Result {
         do {
@@ -40,7 +40,7 @@ struct CloudService: Sendable {
                     return .transient(after: failure.retryAfter)
                 }
             ) { _ in
-                let request = try prepare()
+                let request = try await prepare()
                 do {
                     return try interpret(try await client.execute(request, bodyLimit: bodyLimit))
                 } catch let error as HTTPError {
@@ -52,7 +52,7 @@ struct CloudService: Sendable {
         }
     }
 
-    private static func blobError(_ error: HTTPError, _ subject: Subject) -> BlobError {
+    static func blobError(_ error: HTTPError, _ subject: Subject) -> BlobError {
         let code: BlobError.Code =
             switch error.code {
             case .certificate, .tls, .invalidRequest: .invalidStorage

@@ -19,7 +19,8 @@ public enum PodRunnerMain {
         let context = RunContext(
             isKando: isKando(arguments.first ?? ""), environment: environment,
             input: { try DescriptorStream(STDIN_FILENO, name: "standard input") },
-            output: StandardOutput.write, errors: StandardOutput.writeErrors)
+            inputIsTerminal: { isatty(STDIN_FILENO) == 1 }, output: StandardOutput.write,
+            errors: StandardOutput.writeErrors)
         return await run(Array(arguments.dropFirst()), context)
     }
 

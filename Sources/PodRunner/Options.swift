@@ -38,14 +38,19 @@ struct RepositoryOptions: ParsableArguments, Sendable {
             "Whose snapshots these are (default: the profile's, else pod-runner@karaffe).", valueName: "user@host"))
     var identity: String?
 
+    /// Nil when none was given.
+    func resolveProfile(_ context: RunContext) async throws -> Profile? {
+        guard let profile else { return nil }
+        guard repository == nil else {
+            throw PodRunnerError(.usage, "--profile and --repository cannot be given together")
+        }
+        return try Profile(parsing: try await context.resolve(profile, what: "--profile"))
+    }
+
     func resolve(_ context: RunContext) async throws -> RepositoryAccessPoint {
         let identity = try parsedIdentity()
-        if let profile {
-            guard repository == nil else {
-                throw PodRunnerError(.usage, "--profile and --repository cannot be given together")
-            }
-            let text = try await context.resolve(profile, what: "--profile")
-            return try RepositoryAccessPoint(profile: Profile(parsing: text), identity: identity)
+        if let profile = try await resolveProfile(context) {
+            return try RepositoryAccessPoint(profile: profile, identity: identity)
         }
         guard let repository else {
             if context.isKando { throw PodRunnerError(.kando, "Please provide the --profile flag") }

@@ -1,4 +1,5 @@
 import Glibc
+import KopiaCloud
 import KopiaRepository
 import PostgresDump
 import ProcessIO
@@ -27,6 +28,8 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
         case let error as RepositoryError:
             let code: ExitCode = error.code.isCallersMistake ? .input : .repository
             self.init(error.code == .notImmutable ? .verification : code, error.message, hint: error.hint)
+        case let error as BlobError:
+            self.init(error.code == .notFound ? .input : .repository, error.message, hint: error.hint)
         case let error as KopiaSnapshotReferenceError:
             self.init(
                 .input, error.description, hint: "--kopia-snapshot takes the artifact's JSON, @FILE, env:NAME or an ID")

@@ -20,16 +20,18 @@ struct RepositoryAccessPoint: Sendable {
             return
         case "":
             throw PodRunnerError(
-                .input, "the profile has no location type", hint: "give the profile as {{ toJson .Profile }} renders it"
-            )
+                .input, "Unsupported Location type: the profile has none",
+                hint: "give the profile as {{ toJson .Profile }} renders it")
         case "s3Compliant", "azure", "gcs":
             throw PodRunnerError(
-                .input, "profiles of location type \(profile.type) are not in this version",
-                hint: "use a profile of type kopia or filesystem, or --repository file:///its/folder")
+                .input, "a profile of location type \(profile.type) names plain objects, and this needs a repository",
+                hint:
+                    "use --repository s3://bucket/prefix or azblob://container/prefix, or a profile of type kopia or filesystem"
+            )
         default:
             throw PodRunnerError(
-                .input, "the profile has the unknown location type \"\(profile.type)\"",
-                hint: "known: kopia, filesystem")
+                .input, "Unsupported Location type: \(profile.type)",
+                hint: "known: kopia, s3Compliant, azure, gcs, filesystem")
         }
         guard !profile.bucket.isEmpty else {
             throw PodRunnerError(

@@ -11,6 +11,7 @@ struct RunContext: Sendable {
     var environment: [String: String]
     /// Standard input, opened when a command reads it.
     var input: @Sendable () throws -> DescriptorStream
+    var inputIsTerminal: @Sendable () -> Bool = { false }
     /// Standard output: data only.
     var output: @Sendable ([UInt8]) async throws -> Void
     /// Standard error: for people.

@@ -30,7 +30,7 @@ import Testing
         ),
         (
             range("on", 5) + range("ks", 6) + range("kj", 5) + range("az", 2) + range("ke", 8) + range("zs", 7),
-            "kando's, not the engine's: locations, kopia and storage are pod-runner's"
+            "kando's, not the engine's: locations, kopia and storage are pod-runner's; they run in KandoCaseTests"
         ),
         (range("pg", 7), "percentages of a status object; a local run tells phases as they end"),
         (range("kl", 9) + range("kn", 6) + range("kb", 2), "kanctl makes ActionSets in a cluster"),

@@ -5,7 +5,8 @@ struct ImportTests {
     static let targets = ManifestTarget.read(Repository.lines("Package.swift").joined(separator: "\n"))
     static let testTargets = targets.filter { $0.kind == "testTarget" }
     static let roomTargets = targets.filter {
-        ["target", "executableTarget"].contains($0.kind) && !["TestSupport", "CrashWriter"].contains($0.name)
+        ["target", "executableTarget"].contains($0.kind)
+            && !["TestSupport", "CloudTestSupport", "CrashWriter"].contains($0.name)
     }
 
     private static let importsByFile = Dictionary(

@@ -24,7 +24,7 @@ struct Room: Sendable, CustomTestStringConvertible {
     /// Parts of the toolchain any room may use. Foundation is not among them: it costs start-up time.
     static let everywhere: Set<String> = ["Glibc", "Synchronization"]
     /// Only tests use these.
-    static let inTests: Set<String> = ["Testing", "TestSupport"]
+    static let inTests: Set<String> = ["Testing", "TestSupport", "CloudTestSupport"]
 
     static let all = [
         Room("Diagnostics", .shared, []),
@@ -78,7 +78,8 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room(
             "PodRunner", .data,
             [
-                "PostgresDump", "KopiaRepository", "RunnerContract", "ProcessIO", "BlockingIO", "GoFormats",
+                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO",
+                "GoFormats",
                 "ArgumentParser",
             ]),
         Room("pod-runner", .data, ["PodRunner"]),

@@ -1,3 +1,4 @@
+import CloudTestSupport
 import GoFormats
 import HTTPTransport
 import KopiaBlob
@@ -164,7 +165,7 @@ struct AzureDoubleTests {
 }
 
 /// Microsoft's own client beside ours, on the same double.
-@Suite(.enabled(if: PythonTools.isWanted("python"), "run .ci/install-python-tools"))
+@Suite(.enabled(if: PythonTools.isWanted(package: "azure/storage/blob"), "run .ci/install-python-tools"))
 struct AzureOfficialClientTests {
     @Test func theDoubleIsWhatTheOfficialClientExpects() async throws {
         let double = try AzureDouble.withVersions.get()

@@ -1,3 +1,4 @@
+import CloudTestSupport
 import GoFormats
 import HTTPTransport
 import KopiaBlob

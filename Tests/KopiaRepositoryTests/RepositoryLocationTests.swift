@@ -39,7 +39,7 @@ struct RepositoryLocationTests {
         ),
         (
             "azblob://container?account=acct", .noCredentials, "there are no credentials for Azure storage",
-            "set AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN"
+            "set AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, or AZURE_FEDERATED_TOKEN_FILE for workload identity"
         ),
         (
             "azblob://container", .invalidLocation,

@@ -34,7 +34,7 @@ struct CloudBench: Sendable {
             try service.waitUntilReady(seconds: 60) { isListening(port: port) }
             return CloudBench(kind: kind, port: port, service: service)
         case .azure:
-            let double = Fixture.path("../../KopiaCloudTests/Fixtures/azure_double.py")
+            let double = Fixture.path("../../CloudTestSupport/Fixtures/azure_double.py")
             let service = try Service(
                 try PythonTools.require("python"), [double, account, key], logPath: "\(scratch)/log",
                 scratchFolder: scratch)

@@ -133,18 +133,14 @@ func worldWithRepository() async throws -> World {
         Failure(
             id: "profile null", arguments: ["location", "push", "-p", "null", "-s", "x", "-"],
             errors: """
-                kando: error: the profile has no location type
+                kando: error: Unsupported Location type: the profile has none
                 hint: give the profile as {{ toJson .Profile }} renders it
 
                 """),
         Failure(
             id: "object store",
             arguments: ["location", "push", "-p", #"{"Location":{"type":"azure"}}"#, "-s", "x", "-"],
-            errors: """
-                kando: error: profiles of location type azure are not in this version
-                hint: use a profile of type kopia or filesystem, or --repository file:///its/folder
-
-                """),
+            errors: "kando: error: the profile of type azure names no bucket\n"),
         Failure(
             id: "bad key", arguments: ["output", "a-b", "v"],
             errors: "kando: error: Key should contain only alphanumeric characters and underscore\n"),

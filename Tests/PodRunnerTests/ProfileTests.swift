@@ -72,8 +72,11 @@ import Testing
             message: "the profile has no Credential.KopiaServerSecret.Password, which is the repository's password"),
         Failure(
             id: "unknown type", text: #"{"Location":{"type":"ftp"}}"#,
-            message: "the profile has the unknown location type \"ftp\""),
-        Failure(id: "a list", text: "[]", message: "the profile has no location type"),
+            message: "Unsupported Location type: ftp"),
+        Failure(
+            id: "objects", text: #"{"Location":{"type":"azure","bucket":"b"}}"#,
+            message: "a profile of location type azure names plain objects, and this needs a repository"),
+        Failure(id: "a list", text: "[]", message: "Unsupported Location type: the profile has none"),
     ])
     func incompleteProfiles(_ item: Failure) {
         let error = #expect(throws: PodRunnerError.self) {

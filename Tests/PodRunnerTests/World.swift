@@ -52,12 +52,14 @@ struct World: ~Copyable {
 
     func path(_ name: String) -> String { "\(folder.path)/\(name)" }
 
-    func run(_ arguments: [String], input: String? = nil, asKando: Bool = false) async -> Outcome {
+    func run(
+        _ arguments: [String], input: String? = nil, asKando: Bool = false, inputIsTerminal: Bool = false
+    ) async -> Outcome {
         let output = Mutex<[UInt8]>([])
         let errors = Mutex<[UInt8]>([])
         let context = RunContext(
             isKando: asKando, environment: environment,
-            input: { try DescriptorStream(reading: input ?? "/dev/null") },
+            input: { try DescriptorStream(reading: input ?? "/dev/null") }, inputIsTerminal: { inputIsTerminal },
             output: { bytes in output.withLock { $0 += bytes } },
             errors: { bytes in errors.withLock { $0 += bytes } }, handlesSignals: false)
         let code = await PodRunnerMain.run(arguments, context)

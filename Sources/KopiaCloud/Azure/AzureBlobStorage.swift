@@ -17,11 +17,9 @@ public import KopiaBlob
 /// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy, Get Container Properties; `kopia-format` §1.4, §1.5.
 public struct AzureBlobStorage: LockingBlobStorage {
     /// The first one with version-level immutability is 2020-10-02.
-    static let apiVersion = "2021-12-02"
+    package static let apiVersion = "2021-12-02"
 
-    private let configuration: AzureConfiguration
-    private let credentials: AzureCredentials
-    private let service: CloudService
+    private let client: AzureClient
     /// Entries of one page of a list, 1 … 5000.
     private let listPageMax: Int
 
@@ -34,15 +32,16 @@ public struct AzureBlobStorage: LockingBlobStorage {
         try self.init(configuration, credentials: credentials, environment: environment, listPageMax: 5000)
     }
 
-    init(
+    package init(
         _ configuration: AzureConfiguration, credentials: AzureCredentials, environment: CloudEnvironment,
         listPageMax: Int
     ) throws(BlobError) {
-        self.configuration = configuration
-        self.credentials = credentials
         self.listPageMax = listPageMax
-        service = CloudService(client: try configuration.connection.client(), environment: environment)
+        client = try AzureClient(configuration, credentials, environment)
     }
+
+    private var configuration: AzureConfiguration { client.configuration }
+    private var service: CloudService { client.service }
 
     public var displayName: String { configuration.displayName }
 
@@ -118,29 +117,19 @@ public struct AzureBlobStorage: LockingBlobStorage {
 
     public func list(prefix: String) async throws -> [BlobMetadata] {
         var blobs: [BlobMetadata] = []
-        try await forEachPage(prefix: prefix, include: "metadata") { blobs += $0.blobs }
+        try await forEachPage(prefix: prefix, include: "metadata") { objects, prefix in
+            blobs += objects.compactMap { $0.blob(prefix: prefix) }
+        }
         return blobs
     }
 
-    private func forEachPage(prefix: String, include: String, _ body: (AzureListPage) -> Void) async throws {
+    private func forEachPage(
+        prefix: String, include: String, _ body: ([ListedObject], _ prefix: String) -> Void
+    ) async throws {
         let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
-        var marker: String?
-        repeat {
-            var query = "restype=container&comp=list&include=\(include)&maxresults=\(listPageMax)"
-            query += "&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))"
-            if let marker { query += "&marker=\(PercentEncoding.encode(marker))" }
-            let page = try await send(
-                subject, .get, "", query: query, bodyLimit: CloudService.documentBytesMax
-            ) { response throws(CloudService.Failure) in
-                guard response.head.isSuccess else { throw failure(response, subject) }
-                return try AzureListPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
-            }
-            body(page)
-            guard page.nextMarker == nil || page.nextMarker != marker else {
-                throw malformed(subject, "the same page was announced twice").error
-            }
-            marker = page.nextMarker
-        } while marker != nil
+        try await client.forEachPage(
+            subject, prefix: configuration.prefix + prefix, include: include, pageMax: listPageMax
+        ) { objects in body(objects, configuration.prefix) }
     }
 
     // MARK: LockingBlobStorage
@@ -180,7 +169,9 @@ public struct AzureBlobStorage: LockingBlobStorage {
 
     public func versions(prefix: String) async throws -> [BlobVersion] {
         var versions: [BlobVersion] = []
-        try await forEachPage(prefix: prefix, include: "versions") { versions += $0.versions }
+        try await forEachPage(prefix: prefix, include: "versions") { objects, prefix in
+            versions += objects.compactMap { $0.blobVersion(prefix: prefix) }
+        }
         return versions
     }
 
@@ -245,35 +236,13 @@ public struct AzureBlobStorage: LockingBlobStorage {
         headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
         _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result {
-        try await service.send(
-            subject, bodyLimit: bodyLimit,
-            prepare: { () throws(BlobError) in
-                var request = HTTPRequest(
-                    method, configuration.url(name: name, query: query), headers: headers,
-                    body: body.map { .bytes($0) } ?? .none)
-                request.headers["x-ms-version"] = Self.apiVersion
-                request.headers["x-ms-date"] = HTTPDate.format(service.environment.clock())
-                switch credentials.kind {
-                case .sharedAccessSignature(let token):
-                    request.url.query = (request.url.query.map { "\($0)&" } ?? "") + token.value
-                case .sharedKey(let key):
-                    do throws(DigestError) {
-                        try SharedKey(account: configuration.account, key: key).sign(
-                            &request, contentLength: body?.count ?? 0)
-                    } catch {
-                        throw BlobError(.io, blob: subject.blob, "could not sign a request: \(error)")
-                    }
-                }
-                return request
-            }, interpret: interpret)
+        try await client.send(
+            subject, method, name, query: query, headers: headers, body: body, bodyLimit: bodyLimit, interpret)
     }
 
     // MARK: Answers
 
-    /// A missing blob; a missing container is something else.
-    private func isMissing(_ response: HTTPResponse) -> Bool {
-        response.status == 404 && ["", "BlobNotFound", "ResourceNotFound"].contains(AzureFailure.code(response))
-    }
+    private func isMissing(_ response: HTTPResponse) -> Bool { AzureClient.isMissing(response) }
 
     private func failure(
         _ response: HTTPResponse, _ subject: CloudService.Subject, hasRetention: Bool = false
@@ -286,54 +255,6 @@ public struct AzureBlobStorage: LockingBlobStorage {
     }
 
     private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        CloudService.Failure(
-            error: BlobError(
-                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
-                hint: "check that the endpoint is Azure Blob Storage"))
-    }
-}
-
-/// One page of List Blobs.
-struct AzureListPage {
-    private(set) var blobs: [BlobMetadata] = []
-    /// The same with their versions, where the account keeps any; older ones when they were asked for.
-    private(set) var versions: [BlobVersion] = []
-    /// Nil on the last page.
-    let nextMarker: String?
-
-    /// Blobs whose name without the prefix is no blob ID (they have a `/`) are somebody else's.
-    init(
-        _ body: [UInt8], prefix: String, malformed: (String) -> CloudService.Failure
-    ) throws(CloudService.Failure) {
-        let document: XMLElement
-        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
-            throw malformed("the list is not XML: \(error)")
-        }
-        guard document.name == "EnumerationResults", let list = document.child("Blobs") else {
-            throw malformed("the answer is '\(document.name)', not a list")
-        }
-        nextMarker = document.value("NextMarker").flatMap { $0.isEmpty ? nil : $0 }
-        for item in list.all("Blob") {
-            let properties = item.child("Properties")
-            guard let name = item.value("Name"), let size = properties?.value("Content-Length").flatMap({ Int64($0) }),
-                let time = properties?.value("Last-Modified").flatMap(HTTPDate.parse)
-            else { throw malformed("an entry of the list has no name, size or time") }
-            guard name.utf8.starts(with: prefix.utf8),
-                let id = BlobID(String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self))
-            else { continue }
-            let metadata = item.child("Metadata")?.children.first { $0.name.lowercased() == "kopiamtime" }
-            blobs.append(BlobMetadata(id: id, length: size, timestamp: Self.kopiaTime(metadata?.text) ?? time))
-            guard let version = item.value("VersionId") else { continue }
-            // The name of a version is its time, finer than Last-Modified.
-            versions.append(
-                BlobVersion(
-                    id: id, version: version, time: Timestamp(rfc3339: version) ?? time, length: size,
-                    isCurrent: item.value("IsCurrentVersion") == "true"))
-        }
-    }
-
-    /// The time kopia keeps in a blob's metadata when it copies blobs: nanoseconds since 1970, decimal.
-    static func kopiaTime(_ text: String?) -> Timestamp? {
-        text.flatMap { Int64($0) }.map { Timestamp(unixNanoseconds: $0) }
+        AzureClient.malformed(subject, reason)
     }
 }

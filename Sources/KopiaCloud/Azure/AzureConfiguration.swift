@@ -10,6 +10,9 @@ public struct AzureCredentials: Sendable, Hashable {
         case sharedKey(SecretKey)
         /// Without `?`.
         case sharedAccessSignature(Secret)
+        /// A file with one, which somebody renews.
+        case sharedAccessSignatureFile(path: String)
+        case entra(EntraApplication)
     }
     let kind: Kind
 
@@ -34,21 +37,68 @@ public struct AzureCredentials: Sendable, Hashable {
 
     /// A shared access signature: `sv=…&sig=…`, with or without a `?` in front.
     public static func sharedAccessSignature(_ token: Secret) -> AzureCredentials {
-        AzureCredentials(
-            kind: .sharedAccessSignature(token.value.hasPrefix("?") ? Secret(String(token.value.dropFirst())) : token))
+        AzureCredentials(kind: .sharedAccessSignature(withoutMark(token)))
     }
 
-    /// `AZURE_STORAGE_KEY`, else `AZURE_STORAGE_SAS_TOKEN`.
+    private static func withoutMark(_ token: Secret) -> Secret {
+        token.value.hasPrefix("?") ? Secret(String(token.value.dropFirst())) : token
+    }
+
+    /// The first of: `AZURE_STORAGE_KEY`; `AZURE_STORAGE_SAS_TOKEN`; what `federated(environment:)` finds.
     ///
-    /// - Throws: `BlobError.Code.accessDenied` when neither is set.
+    /// - Throws: `BlobError.Code.accessDenied` when none is set.
     public static func from(environment: [String: String]) throws(BlobError) -> AzureCredentials {
         if let key = environment["AZURE_STORAGE_KEY"], !key.isEmpty { return try sharedKey(Secret(key)) }
         if let token = environment["AZURE_STORAGE_SAS_TOKEN"], !token.isEmpty {
             return sharedAccessSignature(Secret(token))
         }
+        if let credentials = try federated(environment: environment) { return credentials }
         throw BlobError(
             .accessDenied, "there are no credentials for Azure storage",
-            hint: "set AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN")
+            hint:
+                "set AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, or AZURE_FEDERATED_TOKEN_FILE for workload identity"
+        )
+    }
+
+    /// Credentials that somebody renews: the file `AZURE_SAS_TOKEN_FILE`, else an Entra application by
+    /// `AZURE_FEDERATED_TOKEN_FILE` or `AZURE_CLIENT_SECRET` with `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`. Nil without.
+    ///
+    /// - Throws: `BlobError.Code.accessDenied` when they are not complete.
+    public static func federated(environment: [String: String]) throws(BlobError) -> AzureCredentials? {
+        if let path = environment["AZURE_SAS_TOKEN_FILE"], !path.isEmpty {
+            return AzureCredentials(kind: .sharedAccessSignatureFile(path: path))
+        }
+        return try EntraApplication(environment: environment).map { AzureCredentials(kind: .entra($0)) }
+    }
+
+    /// How requests carry them.
+    enum Authorization: Sendable {
+        case sharedKey(SecretKey)
+        /// In the query.
+        case sharedAccessSignature(Refreshing<Secret>)
+        case bearer(Refreshing<Secret>)
+    }
+
+    func authorization(_ environment: CloudEnvironment) throws(BlobError) -> Authorization {
+        switch kind {
+        case .sharedKey(let key): return .sharedKey(key)
+        case .sharedAccessSignature(let token):
+            return .sharedAccessSignature(
+                Refreshing(clock: environment.clock) { Expiring(value: token, until: nil) })
+        case .sharedAccessSignatureFile(let path):
+            return .sharedAccessSignature(
+                Refreshing(clock: environment.clock) {
+                    do throws(SmallFile.Failure) {
+                        let token = Self.withoutMark(Secret(try SmallFile.text(path)))
+                        return Expiring(value: token, until: environment.clock().adding(seconds: 300))
+                    } catch {
+                        throw BlobError(
+                            .accessDenied, "the file with the shared access signature \(error.reason)",
+                            hint: "check AZURE_SAS_TOKEN_FILE")
+                    }
+                })
+        case .entra(let application): return .bearer(try application.tokens(environment))
+        }
     }
 }
 
@@ -105,7 +155,7 @@ public struct AzureConfiguration: Sendable {
     }
 
     /// The address of the container (empty name) or of a blob.
-    func url(name: String = "", query: String? = nil) -> HTTPURL {
+    package func url(name: String = "", query: String? = nil) -> HTTPURL {
         var path = "\(endpoint.path)/\(container)"
         if !name.isEmpty { path += "/" + PercentEncoding.encode(name, keepsSlash: true) }
         return HTTPURL(scheme: endpoint.scheme, host: endpoint.host, port: endpoint.port, path: path, query: query)

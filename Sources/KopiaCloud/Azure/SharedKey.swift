@@ -1,17 +1,28 @@
-internal import Digests
+package import Digests
 import GoFormats
-internal import HTTPTransport
+package import HTTPTransport
 
 /// Azure's Shared Key signature, in the `Authorization` field.
 ///
 /// Source: Microsoft, Azure Storage REST reference, "Authorize with Shared Key", 2015-02-21 and later. Vectors: the official
 /// Python client signs for, and is checked by, the same double (`AzureDoubleTests`).
-struct SharedKey: Sendable {
+package struct SharedKey: Sendable {
     let account: String
     let key: AzureCredentials.SecretKey
 
+    init(account: String, key: AzureCredentials.SecretKey) {
+        self.account = account
+        self.key = key
+    }
+
+    /// Nil when the credentials are no key.
+    package init?(account: String, _ credentials: AzureCredentials) {
+        guard case .sharedKey(let key) = credentials.kind else { return nil }
+        self.init(account: account, key: key)
+    }
+
     /// - Parameter contentLength: of the body.
-    func sign(_ request: inout HTTPRequest, contentLength: Int) throws(DigestError) {
+    package func sign(_ request: inout HTTPRequest, contentLength: Int) throws(DigestError) {
         let text = Self.stringToSign(request, account: account, contentLength: contentLength)
         let signature = Base64.encode(try Digest.hmacSHA256(Array(text.utf8), key: key.bytes))
         request.headers["Authorization"] = "SharedKey \(account):\(signature)"

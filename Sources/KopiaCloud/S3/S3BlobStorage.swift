@@ -14,9 +14,7 @@ public import KopiaBlob
 ///
 /// Source: kopia `repo/blob/s3/s3_storage.go`; Amazon S3 API Reference; `kopia-format` §1.4, §1.5.
 public struct S3BlobStorage: LockingBlobStorage {
-    private let configuration: S3Configuration
-    private let signature: SignatureV4
-    private let service: CloudService
+    private let client: S3Client
     /// Entries of one page of a list, 1 … 1000.
     let listPageMax: Int
 
@@ -29,16 +27,30 @@ public struct S3BlobStorage: LockingBlobStorage {
         try self.init(configuration, credentials: credentials, environment: environment, listPageMax: 1000)
     }
 
-    init(
+    package init(
         _ configuration: S3Configuration, credentials: S3Credentials, environment: CloudEnvironment, listPageMax: Int
     ) throws(BlobError) {
+        try self.init(
+            configuration, source: .fixed(credentials), environment: environment, listPageMax: listPageMax)
+    }
+
+    /// With credentials that may have to be fetched and renewed.
+    public init(
+        _ configuration: S3Configuration, source: S3CredentialSource, environment: CloudEnvironment = .system
+    ) throws(BlobError) {
+        try self.init(configuration, source: source, environment: environment, listPageMax: 1000)
+    }
+
+    private init(
+        _ configuration: S3Configuration, source: S3CredentialSource, environment: CloudEnvironment, listPageMax: Int
+    ) throws(BlobError) {
         self.listPageMax = listPageMax
-        self.configuration = configuration
-        signature = SignatureV4(credentials: credentials, region: configuration.region)
-        service = CloudService(client: try configuration.connection.client(), environment: environment)
+        client = try S3Client(configuration, source, environment)
     }
 
     public var displayName: String { configuration.displayName }
+    private var configuration: S3Configuration { client.configuration }
+    private var service: CloudService { client.service }
 
     // MARK: BlobStorage
 
@@ -76,7 +88,8 @@ public struct S3BlobStorage: LockingBlobStorage {
     @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
         let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
         var headers: HTTPHeaders = [
-            "Content-Type": "application/x-kopia", "Content-MD5": Base64.encode(try digest(bytes, id, Digest.md5)),
+            "Content-Type": "application/x-kopia",
+            "Content-MD5": Base64.encode(try S3Client.digest(bytes, id, Digest.md5)),
         ]
         if let retention {
             headers["x-amz-object-lock-mode"] = try Self.lockMode(retention.mode, id)
@@ -114,23 +127,9 @@ public struct S3BlobStorage: LockingBlobStorage {
     public func list(prefix: String) async throws -> [BlobMetadata] {
         let subject = CloudService.Subject(blob: nil, action: "list blobs '\(prefix)…' in \(displayName)")
         var blobs: [BlobMetadata] = []
-        var token: String?
-        repeat {
-            var query =
-                "list-type=2&max-keys=\(listPageMax)&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))"
-            if let token { query = "continuation-token=\(PercentEncoding.encode(token))&\(query)" }
-            let page = try await send(
-                subject, .get, "", query: query, bodyLimit: CloudService.documentBytesMax
-            ) { response throws(CloudService.Failure) in
-                guard response.head.isSuccess else { throw failure(response, subject) }
-                return try S3ListPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
-            }
-            blobs.append(contentsOf: page.blobs)
-            guard page.nextToken == nil || page.nextToken != token else {
-                throw malformed(subject, "the same page was announced twice").error
-            }
-            token = page.nextToken
-        } while token != nil
+        try await client.forEachPage(subject, prefix: configuration.prefix + prefix, pageMax: listPageMax) { objects in
+            blobs += objects.compactMap { $0.blob(prefix: configuration.prefix) }
+        }
         return blobs
     }
 
@@ -167,7 +166,7 @@ public struct S3BlobStorage: LockingBlobStorage {
             <RetainUntilDate>\(Self.until(until))</RetainUntilDate></Retention>
             """.utf8)
         let headers: HTTPHeaders = [
-            "Content-Type": "application/xml", "Content-MD5": Base64.encode(try digest(body, id, Digest.md5)),
+            "Content-Type": "application/xml", "Content-MD5": Base64.encode(try S3Client.digest(body, id, Digest.md5)),
         ]
         try await send(subject, .put, key(id), query: "retention=", headers: headers, body: body) {
             response throws(CloudService.Failure) in
@@ -184,21 +183,15 @@ public struct S3BlobStorage: LockingBlobStorage {
         let first =
             "max-keys=\(listPageMax)&prefix=\(PercentEncoding.encode(configuration.prefix + prefix))&versions="
         var versions: [BlobVersion] = []
-        var next: String?
-        repeat {
-            let page = try await send(
-                subject, .get, "", query: next.map { "\($0)&\(first)" } ?? first,
-                bodyLimit: CloudService.documentBytesMax
-            ) { response throws(CloudService.Failure) in
-                guard response.head.isSuccess else { throw failure(response, subject) }
-                return try S3VersionPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
-            }
-            versions += page.versions
-            guard page.next == nil || page.next != next else {
-                throw malformed(subject, "the same page was announced twice").error
-            }
-            next = page.next
-        } while next != nil
+        try await CloudService.forEachPage(
+            subject,
+            { start in
+                try await send(subject, .get, "", query: start.map { "\($0)&\(first)" } ?? first) {
+                    response throws(CloudService.Failure) in
+                    guard response.head.isSuccess else { throw failure(response, subject) }
+                    return try S3VersionPage(response.body, prefix: configuration.prefix) { malformed(subject, $0) }
+                }
+            }, { page in versions += page.versions })
         return versions
     }
 
@@ -242,26 +235,8 @@ public struct S3BlobStorage: LockingBlobStorage {
         headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
         _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result {
-        let payloadHash = Hex.encode(try digest(body ?? [], subject.blob, Digest.sha256))
-        return try await service.send(
-            subject, bodyLimit: bodyLimit,
-            prepare: { () throws(BlobError) in
-                var request = HTTPRequest(
-                    method, configuration.url(key: key, query: query), headers: headers,
-                    body: body.map { .bytes($0) } ?? .none)
-                do throws(DigestError) {
-                    try signature.sign(&request, payloadHash: payloadHash, at: service.environment.clock())
-                } catch {
-                    throw BlobError(.io, blob: subject.blob, "could not sign a request: \(error)")
-                }
-                return request
-            }, interpret: interpret)
-    }
-
-    private func digest(
-        _ bytes: [UInt8], _ id: BlobID?, _ function: ([UInt8]) throws(DigestError) -> [UInt8]
-    ) throws(BlobError) -> [UInt8] {
-        do throws(DigestError) { return try function(bytes) } catch { throw BlobError(.io, blob: id, "\(error)") }
+        try await client.send(
+            subject, method, key, query: query, headers: headers, body: body, bodyLimit: bodyLimit, interpret)
     }
 
     /// Object lock's modes; `Locked` is Azure's and Google's.
@@ -278,12 +253,7 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     // MARK: Answers
 
-    /// A missing object; a missing bucket is something else. HEAD has no body to tell.
-    private func isMissing(_ response: HTTPResponse) -> Bool {
-        guard response.status == 404 else { return false }
-        let code = (try? XMLReader.parse(response.body))?.value("Code")
-        return code == nil || code == "NoSuchKey" || code == "NoSuchVersion"
-    }
+    private func isMissing(_ response: HTTPResponse) -> Bool { S3Client.isMissing(response) }
 
     private func failure(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
         if let blob = subject.blob, isMissing(response) {
@@ -294,42 +264,6 @@ public struct S3BlobStorage: LockingBlobStorage {
     }
 
     private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        CloudService.Failure(
-            error: BlobError(
-                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
-                hint: "check that the endpoint is an S3 service"))
-    }
-}
-
-/// One page of ListObjectsV2.
-struct S3ListPage {
-    private(set) var blobs: [BlobMetadata] = []
-    /// Nil on the last page.
-    let nextToken: String?
-
-    /// Objects whose name without the prefix is no blob ID (they have a `/`) are somebody else's.
-    init(
-        _ body: [UInt8], prefix: String, malformed: (String) -> CloudService.Failure
-    ) throws(CloudService.Failure) {
-        let document: XMLElement
-        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
-            throw malformed("the list is not XML: \(error)")
-        }
-        guard document.name == "ListBucketResult" else {
-            throw malformed("the answer is '\(document.name)', not a list")
-        }
-        let isTruncated = document.value("IsTruncated") == "true"
-        nextToken = isTruncated ? document.value("NextContinuationToken") : nil
-        if isTruncated, nextToken == nil { throw malformed("the list goes on but does not say where") }
-        for item in document.all("Contents") {
-            guard let key = item.value("Key"), let size = item.value("Size").flatMap({ Int64($0) }),
-                let time = item.value("LastModified").flatMap({ Timestamp(rfc3339: $0) })
-            else { throw malformed("an entry of the list has no name, size or time") }
-            guard key.utf8.starts(with: prefix.utf8),
-                let id = BlobID(String(decoding: key.utf8.dropFirst(prefix.utf8.count), as: UTF8.self))
-            else { continue }
-            // Whole seconds, as HEAD gives them; AWS's lists have no fraction either.
-            blobs.append(BlobMetadata(id: id, length: size, timestamp: Timestamp(seconds: time.seconds)))
-        }
+        S3Client.malformed(subject, reason)
     }
 }

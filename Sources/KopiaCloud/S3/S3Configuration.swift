@@ -97,7 +97,7 @@ public struct S3Configuration: Sendable {
     /// The address of the bucket (empty key) or of an object.
     ///
     /// - Parameter query: canonical: sorted, percent-encoded.
-    func url(key: String = "", query: String? = nil) -> HTTPURL {
+    package func url(key: String = "", query: String? = nil) -> HTTPURL {
         let path = PercentEncoding.encode(key, keepsSlash: true)
         switch addressing {
         case .path:

@@ -5,7 +5,7 @@ internal import KopiaBlob
 /// One page of ListObjectVersions.
 ///
 /// Source: Amazon S3 API Reference, ListObjectVersions.
-struct S3VersionPage {
+struct S3VersionPage: ListPage {
     private(set) var versions: [BlobVersion] = []
     /// Start of the query for the next page; nil on the last one.
     private(set) var next: String?

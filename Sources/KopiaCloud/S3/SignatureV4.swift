@@ -1,6 +1,6 @@
-internal import Digests
-internal import GoFormats
-internal import HTTPTransport
+package import Digests
+package import GoFormats
+package import HTTPTransport
 
 /// Signs a request as AWS Signature Version 4 asks, with the signature in the `Authorization` field. Every header field
 /// of the request is signed. Path and query must be what goes over the wire, percent-encoded once; that is also how S3
@@ -8,15 +8,21 @@ internal import HTTPTransport
 ///
 /// Source: AWS, "Create a signed AWS API request" and "Authenticating Requests: Using the Authorization Header".
 /// Vectors: AWS's published S3 examples and test suite, in `SignatureV4Tests`; `rclone serve s3` checks it as a server.
-struct SignatureV4: Sendable {
+package struct SignatureV4: Sendable {
     let credentials: S3Credentials
     let region: String
-    var service = "s3"
+    let service: String
+
+    package init(credentials: S3Credentials, region: String, service: String = "s3") {
+        self.credentials = credentials
+        self.region = region
+        self.service = service
+    }
 
     /// Adds `x-amz-date`, `x-amz-security-token` when there is one, and `Authorization`.
     ///
     /// - Parameter payloadHash: SHA-256 of the body in hex.
-    func sign(_ request: inout HTTPRequest, payloadHash: String, at time: Timestamp) throws(DigestError) {
+    package func sign(_ request: inout HTTPRequest, payloadHash: String, at time: Timestamp) throws(DigestError) {
         let stamp = Self.stamp(time)
         let day = String(stamp.prefix(8))
         request.headers["x-amz-date"] = stamp

@@ -1,15 +1,15 @@
-internal import GoFormats
+package import GoFormats
 
 /// The date form of HTTP header fields, always in GMT and whole seconds: `Tue, 15 Nov 1994 08:12:31 GMT`.
 ///
 /// Source: RFC 9110 §5.6.7, IMF-fixdate.
-enum HTTPDate {
+package enum HTTPDate {
     private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    static func format(_ time: Timestamp) -> String {
+    package static func format(_ time: Timestamp) -> String {
         let secondOfDay = time.seconds - dayNumber(time.seconds) * 86_400
         let date = CivilDate(daysSinceEpoch: dayNumber(time.seconds))
         // Day 0 of 1970 was a Thursday.

@@ -26,7 +26,9 @@ struct LocationFlags: ParsableArguments, Sendable {
 extension Location {
     struct Push: PodRunnerAction {
         static let configuration = CommandConfiguration(
-            abstract: "Store a file, a folder, or standard input as a snapshot.")
+            abstract:
+                "Store a file, a folder, or standard input as a snapshot or, with a profile of object storage, an object."
+        )
 
         @OptionGroup var location: LocationFlags
 
@@ -46,14 +48,30 @@ extension Location {
                 valueName: "name"))
         var splitter: String?
 
-        @Argument(help: "A file or folder, or - for standard input.") var source: String
+        @Argument(help: ArgumentHelp("A file or folder, or - for standard input.", valueName: "source"))
+        var sources: [String] = []
 
-        mutating func validate() throws { try Splitter.validate(splitter) }
+        mutating func validate() throws {
+            _ = try OneArgument.of(sources)
+            try Splitter.validate(splitter)
+        }
 
         func run(_ context: RunContext) async throws {
             // A key that cannot be printed is found before anything is stored.
             _ = try PhaseOutput(checking: outputName, value: "")
-            let access = try await location.repository.resolve(context)
+            let source = try OneArgument.of(sources)
+            if source == "-", context.inputIsTerminal() {
+                throw PodRunnerError(
+                    .input, "Stdin must be piped when the source parameter is \"-\"",
+                    hint: "pipe or redirect something into it, or name a file")
+            }
+            switch try await location.repository.resolveTarget(context) {
+            case .objects(let place): try await place.push(source, path: location.path, context)
+            case .repository(let access): try await push(source, to: access, context)
+            }
+        }
+
+        private func push(_ source: String, to access: RepositoryAccessPoint, _ context: RunContext) async throws {
             let written: WrittenSnapshot
             let start = context.clock()
             if source == "-" {
@@ -106,15 +124,25 @@ extension Location {
 
     struct Pull: PodRunnerAction {
         static let configuration = CommandConfiguration(
-            abstract: "Bring a snapshot back to a file or folder, or its file to standard output.")
+            abstract: "Bring a snapshot or object back to a file or folder, or to standard output.")
 
         @OptionGroup var location: LocationFlags
         @OptionGroup var snapshot: SnapshotArgument
-        @Argument(help: "A file or folder, or - for standard output.") var target: String
+        @Argument(help: ArgumentHelp("A file or folder, or - for standard output.", valueName: "target"))
+        var targets: [String] = []
+
+        mutating func validate() throws { _ = try OneArgument.of(targets) }
 
         func run(_ context: RunContext) async throws {
+            let target = try OneArgument.of(targets)
+            switch try await location.repository.resolveTarget(context) {
+            case .objects(let place): try await place.pull(target, path: location.path, context)
+            case .repository(let access): try await pull(target, from: access, context)
+            }
+        }
+
+        private func pull(_ target: String, from access: RepositoryAccessPoint, _ context: RunContext) async throws {
             let id = try await snapshot.resolve(context)
-            let access = try await location.repository.resolve(context)
             try await access.open(.readOnly) { repository in
                 let found = try await repository.snapshot(named: id.description)
                 guard target == "-" else {
@@ -131,15 +159,28 @@ extension Location {
 
     struct Remove: PodRunnerAction {
         static let configuration = CommandConfiguration(
-            commandName: "delete", abstract: "Delete a snapshot; one that is gone already is fine.")
+            commandName: "delete", abstract: "Delete a snapshot or object; one that is gone already is fine.")
 
         @OptionGroup var location: LocationFlags
         @OptionGroup var snapshot: SnapshotArgument
 
         func run(_ context: RunContext) async throws {
-            let id = try await snapshot.resolve(context)
-            try await SnapshotDeletion.run(id, in: location.repository.resolve(context), context)
+            switch try await location.repository.resolveTarget(context) {
+            case .objects(let place): try await place.delete(path: location.path, context)
+            case .repository(let access):
+                try await SnapshotDeletion.run(try await snapshot.resolve(context), in: access, context)
+            }
         }
+    }
+}
+
+/// The one argument a command takes, with kando's words when it is not one.
+private enum OneArgument {
+    static func of(_ arguments: [String]) throws -> String {
+        guard arguments.count == 1, let argument = arguments.first else {
+            throw ValidationError("accepts 1 arg(s), received \(arguments.count)")
+        }
+        return argument
     }
 }
 

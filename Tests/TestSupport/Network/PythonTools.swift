@@ -9,6 +9,16 @@ public enum PythonTools {
     /// Whether tests that need it should run: when it is there, or when its absence is a failure.
     public static func isWanted(_ name: String) -> Bool { find(name) != nil || CurrentEnvironment.requiresServices }
 
+    /// Whether tests that need a library of Python's should run: as above.
+    ///
+    /// - Parameter package: the folder it is installed in, for example `azure/storage/blob`.
+    public static func isWanted(package: String) -> Bool {
+        let root = "/" + String(describing: #filePath).split(separator: "/").dropLast(4).joined(separator: "/")
+        let libraries = "\(root)/.build/python/lib"
+        return CurrentEnvironment.requiresServices
+            || Files.names(libraries).contains { Files.exists("\(libraries)/\($0)/site-packages/\(package)") }
+    }
+
     /// - Throws: when it is not installed.
     public static func require(_ name: String) throws -> String {
         guard let path = find(name) else {

@@ -1,14 +1,14 @@
-"""A small double of Azure Blob Storage for tests: shared-key check, block blobs in one piece, ranges, paged lists, versions,
+"""A small double of Azure Blob Storage for tests: shared-key, account-SAS and token check, block blobs in one piece and in blocks, ranges, paged lists, versions,
 version-level immutability, error codes. Python's standard library only.
 
-    azure_double.py [--no-versions] ACCOUNT BASE64KEY     prints "PORT <number>" when it listens on 127.0.0.1
+    azure_double.py [--no-versions] [--bearer=TOKEN] ACCOUNT BASE64KEY     prints "PORT <number>" when it listens on 127.0.0.1
 
 Behaviour after Microsoft's REST reference (learn.microsoft.com, "Blob service REST API"):
-  Authorize with Shared Key; Put Blob; Get Blob; Get Blob Properties; List Blobs; Delete Blob; Create Container;
+  Authorize with Shared Key; Create an account SAS; Put Blob; Put Block; Put Block List; Get Blob; Get Blob Properties; List Blobs; Delete Blob; Create Container;
   Set Blob Immutability Policy; Delete Blob Immutability Policy; Blob versioning; Immutable storage, version-level scope;
   Common REST API error codes; Blob Storage error codes.
 The official client (azure-storage-blob) is run against it too: azure_crosscheck.py.
-Not there: blocks, leases, snapshots, tiers, conditional requests, SAS, OAuth.
+Not there: committed blocks in a new list, leases, snapshots, tiers, conditional requests but If-Match on reads.
 """
 import base64
 import email.utils
@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.parse
 import uuid
+import xml.etree.ElementTree
 from xml.sax.saxutils import escape
 
 LOCK = threading.RLock()
@@ -61,6 +62,8 @@ class Account:
     def __init__(self, name, key, has_versions):
         self.name, self.key, self.has_versions = name, key, has_versions
         self.containers = {}
+        self.blocks = {}  # (container, blob) to block ID to bytes, uncommitted
+        self.token = None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -110,6 +113,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return Failure(403, "AuthenticationFailed",
                            "Server failed to authenticate the request. " + why)
         given = self.headers.get("Authorization", "")
+        if not given and "sig" in self.query:
+            return self.authorize_by_signature(refuse)
+        if given.startswith("Bearer "):
+            if self.account.token is None or given[7:] != self.account.token:
+                raise Failure(401, "InvalidAuthenticationInfo", "Server failed to authenticate the request.")
+            return
         if not given.startswith("SharedKey "):
             raise Failure(401, "NoAuthenticationInformation", "Server failed to authenticate the request.")
         name, _, signature = given[len("SharedKey "):].partition(":")
@@ -124,6 +133,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                              hashlib.sha256).digest()).decode()
         if name != self.account.name or not hmac.compare_digest(signature, expected):
             raise refuse("The MAC signature found in the HTTP request is not the same as any computed signature.")
+
+    def authorize_by_signature(self, refuse):
+        """An account SAS, versions 2020-12-06 and later."""
+        get = lambda name: self.parameter(name) or ""
+        text = "\n".join([self.account.name, get("sp"), get("ss"), get("srt"), get("st"), get("se"), get("sip"), get("spr"),
+                          get("sv"), get("ses"), ""])
+        expected = base64.b64encode(hmac.new(base64.b64decode(self.account.key), text.encode(), hashlib.sha256).digest()).decode()
+        if not hmac.compare_digest(expected, get("sig")):
+            raise refuse("Signature did not match.")
+        if get("se") < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
+            raise refuse("Signature not valid in the specified time frame.")
 
     def string_to_sign(self):
         get = lambda name: self.headers.get(name, "")
@@ -180,6 +200,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if comp == "immutabilityPolicies":
             version = self.find(container, name)
             return self.set_policy(version) if self.command == "PUT" else self.delete_policy(version)
+        if comp == "block" and self.command == "PUT":
+            return self.put_block(container, name, body)
+        if comp == "blocklist" and self.command == "PUT":
+            return self.put_block_list(container, name, body)
         if comp is not None:
             raise Failure(400, "InvalidQueryParameterValue", "comp")
         if self.command == "PUT":
@@ -242,6 +266,43 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["x-ms-version-id"] = version.identity
         return 201, headers, b""
 
+    def check_md5(self, body):
+        given = self.headers.get("Content-MD5")
+        if given is not None and given != base64.b64encode(hashlib.md5(body).digest()).decode():
+            raise Failure(400, "Md5Mismatch", "The MD5 value specified in the request did not match the one calculated by the server.")
+
+    def put_block(self, container, name, body):
+        identity = self.parameter("blockid") or ""
+        try:
+            length = len(base64.b64decode(identity, validate=True))
+        except ValueError:
+            length = 0
+        blocks = self.account.blocks.setdefault((id(container), name), {})
+        if not 1 <= length <= 64 or any(len(base64.b64decode(other)) != length for other in blocks):
+            raise Failure(400, "InvalidBlobOrBlock", "The specified blob or block content is invalid.")
+        self.check_md5(body)
+        blocks[identity] = body
+        return 201, {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}, b""
+
+    def put_block_list(self, container, name, body):
+        self.check_md5(body)
+        blocks = self.account.blocks.get((id(container), name), {})
+        try:
+            wanted = [item.text for item in xml.etree.ElementTree.fromstring(body)]
+            content = b"".join(blocks[identity] for identity in wanted)
+        except xml.etree.ElementTree.ParseError:
+            raise Failure(400, "InvalidXmlDocument", "XML specified is not syntactically valid.")
+        except KeyError:
+            raise Failure(400, "InvalidBlockList", "The specified block list is invalid.")
+        if len(wanted) > 50_000:
+            raise Failure(400, "BlockListTooLong", "The block list may not contain more than 50,000 blocks.")
+        self.account.blocks.pop((id(container), name), None)
+        for header in ("Content-MD5", "x-ms-blob-type"):
+            while header in self.headers:
+                del self.headers[header]
+        self.headers["x-ms-blob-type"] = "BlockBlob"
+        return self.put_blob(container, name, content)
+
     def properties(self, version):
         headers = {"ETag": version.etag, "Last-Modified": http_date(version.modified), "Content-Type": version.type,
                    "x-ms-blob-type": "BlockBlob", "Accept-Ranges": "bytes", "x-ms-server-encrypted": "true",
@@ -257,6 +318,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def get_blob(self, version):
         size = len(version.body)
+        if self.headers.get("If-Match", version.etag) != version.etag:
+            raise Failure(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
         wanted = self.headers.get("x-ms-range") or self.headers.get("Range")
         if wanted is None:
             return 200, {**self.properties(version), "Content-MD5": version.md5}, version.body
@@ -348,6 +411,7 @@ class Server(http.server.ThreadingHTTPServer):
 def main():
     arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     Handler.account = Account(arguments[0], arguments[1], "--no-versions" not in sys.argv)
+    Handler.account.token = next((a[9:] for a in sys.argv if a.startswith("--bearer=")), None)
     server = Server(("127.0.0.1", 0), Handler)
     print("PORT %d" % server.server_address[1], flush=True)
     server.serve_forever()

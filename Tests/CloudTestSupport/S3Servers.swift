@@ -1,35 +1,37 @@
-import GoFormats
-import HTTPTransport
-import KopiaBlob
-import TestSupport
-
-@testable import KopiaCloud
+internal import GoFormats
+internal import HTTPTransport
+internal import KopiaBlob
+package import KopiaCloud
+internal import TestSupport
 
 /// Real S3 servers of other people, started once for all tests of this process; they end with it.
-struct S3Server: Sendable {
-    let port: Int
+package struct S3Server: Sendable {
+    package let port: Int
     private let service: Service
 
-    static let credentials = S3Credentials(
-        accessKeyID: "karaffe-test-id", secretAccessKey: Secret("karaffe-test-secret-key"))
+    package static let accessKeyID = "karaffe-test-id"
+    package static let secretKey = "karaffe-test-secret-key"
+    package static let credentials = S3Credentials(
+        accessKeyID: accessKeyID, secretAccessKey: Secret(secretKey))
 
     /// Versions, object lock; checks no signatures.
-    static let moto = Result {
+    package static let moto = Result {
         try start("moto_server") { port, _ in ["-H", "127.0.0.1", "-p", "\(port)"] }
     }
 
     /// Checks signatures strictly; neither versions nor locks.
-    static let rclone = Result {
+    package static let rclone = Result {
         try start("rclone") { port, folder in
             [
-                "serve", "s3", "--auth-key", "\(credentials.accessKeyID),\(credentials.secretAccessKey.value)",
+                "serve", "s3", "--auth-key", "\(accessKeyID),\(secretKey)",
                 "--addr",
                 "127.0.0.1:\(port)", "--config", "\(folder)/../rclone.conf", folder,
             ]
         }
     }
 
-    private static func start(_ program: String, _ arguments: (Int, String) -> [String]) throws -> S3Server {
+    /// A server of its own for one test, which may stop it.
+    package static func start(_ program: String, _ arguments: (Int, String) -> [String]) throws -> S3Server {
         let path = try PythonTools.require(program)
         let port = try unusedPort()
         let scratch = "\(CurrentEnvironment.value("TMPDIR") ?? "/tmp")/karaffe-s3-\(UInt64.random(in: 0 ... .max))"
@@ -41,7 +43,7 @@ struct S3Server: Sendable {
         return S3Server(port: port, service: service)
     }
 
-    func configuration(bucket: String, prefix: String = "", port: Int? = nil) throws -> S3Configuration {
+    package func configuration(bucket: String, prefix: String = "", port: Int? = nil) throws -> S3Configuration {
         var connection = CloudConnection()
         connection.proxy = .none
         return try S3Configuration(
@@ -49,7 +51,7 @@ struct S3Server: Sendable {
     }
 
     /// A new bucket's name.
-    func makeBucket(hasObjectLock: Bool = false) async throws -> String {
+    package func makeBucket(hasObjectLock: Bool = false) async throws -> String {
         let bucket = "karaffe-\(UInt32.random(in: 0 ... .max))-test"
         let configuration = try configuration(bucket: bucket)
         var request = HTTPRequest(.put, configuration.url(), body: .bytes([]))
@@ -64,7 +66,7 @@ struct S3Server: Sendable {
     }
 
     /// - Parameter port: of a proxy in front of this server.
-    func storage(
+    package func storage(
         bucket: String, prefix: String = "repo/", environment: CloudEnvironment = .system, port: Int? = nil,
         listPageMax: Int = 1000
     ) throws -> S3BlobStorage {

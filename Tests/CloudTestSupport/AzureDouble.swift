@@ -1,27 +1,29 @@
-import GoFormats
-import HTTPTransport
-import KopiaBlob
-import TestSupport
-
-@testable import KopiaCloud
+internal import GoFormats
+internal import HTTPTransport
+internal import KopiaBlob
+package import KopiaCloud
+internal import TestSupport
 
 /// The double of Azure Blob Storage (`Fixtures/azure_double.py`), started once for all tests of this process.
-struct AzureDouble: Sendable {
-    let port: Int
+package struct AzureDouble: Sendable {
+    package let port: Int
     private let service: Service
 
-    static let account = "karaffetest"
-    static let key = "a2FyYWZmZS10ZXN0LWtleS0wMTIzNDU2Nzg5"
+    package static let account = "karaffetest"
+    package static let key = "a2FyYWZmZS10ZXN0LWtleS0wMTIzNDU2Nzg5"
 
-    static let withVersions = Result { try start([]) }
-    static let withoutVersions = Result { try start(["--no-versions"]) }
+    /// What the double takes as a token of Entra ID.
+    package static let token = "entra-token-for-tests"
 
-    private static func start(_ flags: [String]) throws -> AzureDouble {
+    package static let withVersions = Result { try start([]) }
+    package static let withoutVersions = Result { try start(["--no-versions"]) }
+
+    package static func start(_ flags: [String]) throws -> AzureDouble {
         guard let python = Program.find("python3") else { throw TestSupportError("'python3' is not installed") }
         let scratch = "\(CurrentEnvironment.value("TMPDIR") ?? "/tmp")/karaffe-azure-\(UInt64.random(in: 0 ... .max))"
         try Files.makeFolder(scratch)
         let service = try Service(
-            python, [Fixture.path("azure_double.py")] + flags + [account, key], logPath: "\(scratch)/log",
+            python, [Fixture.path("azure_double.py"), "--bearer=\(token)"] + flags + [account, key], logPath: "\(scratch)/log",
             scratchFolder: scratch)
         func announced() -> Int? {
             service.log.hasPrefix("PORT ") && service.log.hasSuffix("\n")
@@ -32,7 +34,7 @@ struct AzureDouble: Sendable {
         return AzureDouble(port: port, service: service)
     }
 
-    static func configuration(
+    package static func configuration(
         container: String, prefix: String = "repo/", port: Int
     ) throws -> AzureConfiguration {
         var connection = CloudConnection()
@@ -42,14 +44,13 @@ struct AzureDouble: Sendable {
             connection: connection)
     }
 
-    func makeContainer() async throws -> String {
+    package func makeContainer() async throws -> String {
         let container = "karaffe-\(UInt32.random(in: 0 ... .max))"
         let configuration = try Self.configuration(container: container, port: port)
         var request = HTTPRequest(.put, configuration.url(query: "restype=container"), body: .bytes([]))
         request.headers["x-ms-version"] = AzureBlobStorage.apiVersion
         request.headers["x-ms-date"] = HTTPDate.format(.now())
-        guard case .sharedKey(let key) = try AzureCredentials.sharedKey(Secret(Self.key)).kind else { return "" }
-        try SharedKey(account: Self.account, key: key).sign(&request, contentLength: 0)
+        try SharedKey(account: Self.account, .sharedKey(Secret(Self.key)))?.sign(&request, contentLength: 0)
         let response = try await configuration.connection.client().execute(request, bodyLimit: 1 << 20)
         guard response.status == 201 else {
             throw TestSupportError("no container: \(response.status) \(String(decoding: response.body, as: UTF8.self))")
@@ -57,7 +58,7 @@ struct AzureDouble: Sendable {
         return container
     }
 
-    func storage(
+    package func storage(
         container: String, prefix: String = "repo/", key: String = AzureDouble.key,
         environment: CloudEnvironment = .system, port: Int? = nil, listPageMax: Int = 5000
     ) throws -> AzureBlobStorage {
@@ -67,7 +68,7 @@ struct AzureDouble: Sendable {
     }
 
     /// Runs Microsoft's own client: `check`, `read`, `versions` or `write`.
-    func officialClient(_ container: String, _ arguments: String...) throws -> String {
+    package func officialClient(_ container: String, _ arguments: String...) throws -> String {
         let run = try Program.run(
             try PythonTools.require("python"),
             [
