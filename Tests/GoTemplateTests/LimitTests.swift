@@ -49,10 +49,26 @@ import Testing
         #"{{ repeat 1000000000 "abc" }}"#, "{{ until 1000000000 }}", #"{{ indent 1000000000 "a\nb" }}"#,
         "{{ randAlpha 1000000000 }}", #"{{ "a" | repeat 1000000 | replace "" (repeat 1000000 "b") }}"#,
         #"{{ regexReplaceAll "" (repeat 1000000 "a") (repeat 1000000 "b") }}"#,
-        "{{ untilStep 0 9223372036854775807 1 }}",
+        "{{ untilStep 0 9223372036854775807 1 }}", "{{ $x := list 1 }}{{ range 40 }}{{ $x = concat $x $x }}{{ end }}",
+        #"{{ splitList "" (repeat 10000000 "x") }}"#, #"{{ split "," (repeat 10000000 ",") }}"#,
     ])
     func largeResultsAreRefused(_ text: String) {
         #expect(message(text)?.kind == .limit)
+    }
+
+    /// Few steps, but each is long.
+    @Test(arguments: [
+        #"{{ $x := repeat 1000000 "x" }}{{ range 1000000 }}{{ $y := contains "y" $x }}{{ end }}"#,
+        #"{{ range 1000000 }}{{ $y := repeat 1000000 "x" }}{{ end }}"#,
+        "{{ $x := list }}{{ range 1000000 }}{{ $x = append $x 1 }}{{ end }}",
+    ])
+    func workOnLargeValuesIsBounded(_ text: String) {
+        #expect(message(text, limits: TemplateLimits(steps: 100_000))?.kind == .limit)
+    }
+
+    @Test func manyLinesAreSplit() throws {
+        let text = #"{{ repeat 500000 "ab\n" | splitList "\n" | len }}"#
+        #expect(try Template(parsing: text).render(.dictionary([:])) == "500001")
     }
 
     @Test func aDictionaryThatContainsItselfPrintsAndEnds() {

@@ -36,12 +36,32 @@ extension Evaluator {
             case .handle: break
             }
         }
+        let cost = values.reduce(Self.costs[function.name, default: 0]) { $0 + Self.cost(of: $1) }
+        if cost > 0 { try countStep(cost) }
         do {
-            return try function.body(FunctionCall(arguments: values, options: options))
+            let result = try function.body(FunctionCall(arguments: values, options: options))
+            let size = Self.cost(of: result)
+            if size > 0 { steps += size }
+            return result
         } catch {
             current = site
             throw failure(
                 "error calling \(function.name): \(error.message)", kind: error.isLimit ? .limit : .execution)
+        }
+    }
+
+    /// Steps of functions that compute for a long time whatever they are given: some twenty keys are enough for a template.
+    private static let costs = [
+        "genPrivateKey": 250_000, "genCA": 250_000, "genSelfSignedCert": 250_000, "genSignedCert": 250_000,
+    ]
+
+    /// Steps for reading or writing a value, so that the limit of steps bounds the time also where values are large.
+    private static func cost(of value: GoValue) -> Int {
+        switch value.storage {
+        case .string(let text): text.bytes.count >> 8
+        case .bytes(let bytes): bytes.count >> 8
+        case .list(let items): items.count >> 4
+        default: 0
         }
     }
 

@@ -73,8 +73,9 @@ struct Evaluator {
         return output
     }
 
-    mutating func countStep() throws(TemplateError) {
-        steps += 1
+    /// - Parameter cost: more than one for work on large values.
+    mutating func countStep(_ cost: Int = 1) throws(TemplateError) {
+        steps += cost
         if steps > options.limits.steps {
             throw failure("rendering takes more than \(options.limits.steps) steps", kind: .limit)
         }

@@ -22,7 +22,13 @@ public struct FunctionCall: Sendable {
 
     var now: Timestamp { options.now() }
 
-    /// - Throws: when so many bytes (or list elements) are over the limit.
+    /// - Throws: when a list of so many elements is over the limit; each counts as 64 bytes.
+    func checkList(_ count: Int) throws(FunctionFailure) {
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: 64)
+        try checkSize(overflow ? .max : bytes)
+    }
+
+    /// - Throws: when so many bytes are over the limit.
     func checkSize(_ count: Int) throws(FunctionFailure) {
         guard count <= options.limits.bytes else {
             throw FunctionFailure(limit: "the result is over the limit of \(options.limits.bytes) bytes")

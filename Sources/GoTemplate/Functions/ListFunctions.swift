@@ -64,6 +64,7 @@ enum ListFunctions {
                 guard let elements = list.elements else {
                     throw FunctionFailure("Cannot concat type \(list.kind.rawValue) as list")
                 }
+                try call.checkList(all.count + elements.count)
                 all += elements
             }
             return all.isEmpty ? .zero(of: .list) : .list(all)
@@ -143,20 +144,35 @@ enum ListFunctions {
     private static let splitting: [TemplateFunction] = [
         TemplateFunction(
             "splitList", [.string, .string], result: "[]string", "The parts of a text between separators."
-        ) { call in
-            let parts = ByteText.split(call.string(1).bytes, by: call.string(0).bytes)
+        ) { call throws(FunctionFailure) in
+            let parts = try parts(call, of: 1)
             return .slice(of: .string, parts.map { .string(GoString(bytes: $0)) })
         },
         TemplateFunction(
             "split", [.string, .string], result: "map[string]string", "The parts of a text as `_0`, `_1` and so on."
-        ) { call in numbered(ByteText.split(call.string(1).bytes, by: call.string(0).bytes)) },
+        ) { call throws(FunctionFailure) in numbered(try parts(call, of: 1)) },
         TemplateFunction(
             "splitn", [.string, .int, .string], result: "map[string]string",
             "At most so many parts of a text as `_0`, `_1` and so on."
-        ) { call in
-            numbered(ByteText.split(call.string(2).bytes, by: call.string(0).bytes, limit: call.integer(1)))
-        },
+        ) { call throws(FunctionFailure) in numbered(try parts(call, of: 2, limit: call.integer(1))) },
     ]
+
+    /// The text between separators; a text that has too many is refused before it is cut.
+    private static func parts(
+        _ call: FunctionCall, of position: Int, limit: Int = -1
+    ) throws(FunctionFailure) -> [[UInt8]] {
+        let (text, separator) = (call.string(position).bytes, call.string(0).bytes)
+        if separator.isEmpty {
+            try call.checkList(text.count)
+        } else if text.count / separator.count > 1 << 16 {
+            var (count, next) = (1, 0)
+            while let found = ByteText.find(separator, in: text, from: next) {
+                (count, next) = (count + 1, found + separator.count)
+            }
+            try call.checkList(count)
+        }
+        return ByteText.split(text, by: separator, limit: limit)
+    }
 
     private static func numbered(_ parts: [[UInt8]]) -> GoValue {
         var entries: [GoString: GoValue] = [:]
