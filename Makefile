@@ -28,7 +28,8 @@ build: packages ## Build everything, debug
 release: packages ## Build both executables, optimised, in .build/release
 	swift build $(RELEASE_FLAGS)
 
-bench: release ## Measure whole backups and restores; kopia beside them when KOPIA_EXE names one
+bench: release ## Measure karaffe's cold processes, whole backups and restores; kopia beside them when KOPIA_EXE names one
+	@python3 Benchmarks/control_plane.py .build/release/karaffe
 	swift build -c release --package-path Benchmarks --product DumpText
 	@python3 Benchmarks/end_to_end.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 
