@@ -218,8 +218,15 @@ enum ManifestSchema {
     // MARK: Shared
 
     private static var shared: [(String, JSONValue)] {
-        let metadata = Part.object(
-            "", [("name", Part.text("name")), ("namespace", Part.text("namespace"))], required: ["name"], more: true)
+        var metadata =
+            Part.object(
+                "",
+                [
+                    ("name", Part.text("name")), ("namespace", Part.text("namespace")),
+                    ("generateName", Part.text("beginning of a name the API server completes")),
+                ], more: true
+            ).objectValue ?? JSONObject()
+        metadata["anyOf"] = [["required": ["name"]], ["required": ["generateName"]]]
         let reference = Part.object(
             "An object of the cluster.",
             [
@@ -228,7 +235,7 @@ enum ManifestSchema {
                 ("name", Part.text("name")), ("namespace", Part.text("namespace")),
             ])
         return [
-            ("Metadata", metadata), ("ObjectReference", reference), ("Action", action), ("Artifact", artifact),
+            ("Metadata", .object(metadata)), ("ObjectReference", reference), ("Action", action), ("Artifact", artifact),
             ("ActionSpec", actionSpec), ("Requirement", requirement), ("Phase", FunctionSchema.phase),
         ]
     }
