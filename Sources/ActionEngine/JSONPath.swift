@@ -1,6 +1,6 @@
 import GoFormats
 
-/// A path of kubectl's JSONPath: `.a.b`, `['a']`, `[0]`, `[-1]`, `[*]`, `[1:3]`, `[?(@.type == 'Ready')]`.
+/// A path of kubectl's JSONPath: `.a.b`, `['a']`, `[0]`, `[-1]`, `[*]`, `[]`, `[1:3]`, `[?(@.type == 'Ready')]`.
 ///
 /// Not done: unions (`['a','b']`) and recursion (`..`); both are refused.
 ///
@@ -97,7 +97,8 @@ struct JSONPath {
         guard let end else { throw failure(path, "a '[' is not closed") }
         let inner = trimmed(String(decoding: rest[(rest.startIndex + 1)..<end], as: UTF8.self))
         rest = rest[(end + 1)...]
-        if inner == "*" { return .all }
+        // `[]` is a slice without bounds.
+        if inner == "*" || inner.isEmpty { return .all }
         if inner.hasPrefix("?("), inner.hasSuffix(")") {
             return .filter(try filter(String(inner.dropFirst(2).dropLast()), path))
         }
