@@ -34,6 +34,10 @@ struct BackupRecord: Sendable, Hashable {
     var dumpArguments: [String]
     /// Of every table in the dump; nil in records of before, and where they were made in a way this program does not know.
     var tables: TableDigests?
+    /// A dump of a part of the database must not take the place of the whole.
+    var scope: DumpScope
+    /// In order; the last one succeeded.
+    var attempts: [BackupAttempt] = []
 
     var serverMajor: Int { serverVersion / 10_000 }
 
@@ -54,6 +58,7 @@ struct BackupRecord: Sendable, Hashable {
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
             ],
+            "scope": scope.isWhole ? .null : scope.json, "attempts": .array(attempts.map(\.json)),
             "tables": tables?.json ?? .null,
         ]
     }
@@ -107,6 +112,8 @@ struct BackupRecord: Sendable, Hashable {
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
         dumpProgram = dump?["program"]?.stringValue ?? ""
         dumpArguments = (dump?["arguments"]?.arrayValue ?? []).compactMap(\.stringValue)
+        scope = value["scope"].map { DumpScope(json: $0) } ?? DumpScope()
+        attempts = (value["attempts"]?.arrayValue ?? []).compactMap { BackupAttempt(json: $0) }
         tables = value["tables"].flatMap { TableDigests(json: $0) }
     }
 
@@ -134,5 +141,6 @@ struct BackupRecord: Sendable, Hashable {
         dumpProgram = "pg_dump \(options.program.version)"
         dumpArguments = options.arguments
         self.tables = tables
+        scope = options.scope
     }
 }

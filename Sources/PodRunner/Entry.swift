@@ -20,7 +20,7 @@ public enum PodRunnerMain {
             isKando: isKando(arguments.first ?? ""), environment: environment,
             input: { try DescriptorStream(STDIN_FILENO, name: "standard input") },
             inputIsTerminal: { isatty(STDIN_FILENO) == 1 }, output: StandardOutput.write,
-            errors: StandardOutput.writeErrors)
+            errors: StandardOutput.writeErrors, isTerminal: isatty(STDERR_FILENO) == 1)
         return await run(Array(arguments.dropFirst()), context)
     }
 

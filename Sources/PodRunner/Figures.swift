@@ -13,6 +13,17 @@ enum Figures {
         return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
     }
 
+    /// `1 table`, `2 tables`, `600,000 rows`.
+    static func count(_ count: some BinaryInteger, _ what: String) -> String {
+        var digits = String(count)
+        var position = digits.index(digits.endIndex, offsetBy: -3, limitedBy: digits.startIndex)
+        while let place = position, place > digits.startIndex, digits[digits.index(before: place)] != "-" {
+            digits.insert(",", at: place)
+            position = digits.index(place, offsetBy: -3, limitedBy: digits.startIndex)
+        }
+        return "\(digits) \(what)\(count == 1 ? "" : "s")"
+    }
+
     /// `1.25s`, with two digits.
     static func seconds(_ value: Double) -> String {
         guard value.isFinite, value >= 0, value < 1e12 else { return "0.00s" }

@@ -102,6 +102,11 @@ struct ConnectionOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Folder of pg_dump and psql (default: PATH, then the usual folders).", valueName: "dir"))
     var pgBinDir: String?
 
+    /// - Throws: `PodRunnerError` with exit code 3 when no database is named and one is needed.
+    func settings(_ context: RunContext, needsDatabase: Bool) throws -> PostgresSettings {
+        needsDatabase ? try resolve(context).settings : try resolve(context, database: dbname)
+    }
+
     /// - Throws: `PodRunnerError` with exit code 3 when no database is named.
     func resolve(_ context: RunContext) throws -> (settings: PostgresSettings, database: String) {
         let settings = try resolve(context, database: dbname)

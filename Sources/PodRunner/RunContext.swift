@@ -16,6 +16,8 @@ struct RunContext: Sendable {
     var output: @Sendable ([UInt8]) async throws -> Void
     /// Standard error: for people.
     var errors: @Sendable ([UInt8]) -> Void
+    /// Standard error is a terminal, where a line can be written again.
+    var isTerminal = false
     var clock: @Sendable () -> Timestamp = Timestamp.now
     /// Whether SIGINT and SIGTERM end the work: they belong to the whole process, so tests leave them alone.
     var handlesSignals = true

@@ -10,21 +10,26 @@ public struct DumpSession: Sendable {
     public let privileges: PrivilegeRecord
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
+    /// Tables with rows of their own, for progress; partitioned tables have none.
+    public let tableCount: Int64
     /// What the text of the dump's rows depends on.
     public let copySettings: CopyTextSettings
     private let client: PostgresClient
 
     /// Connects, opens a transaction and reads the facts; the transaction stays open for the time of `body`.
     ///
-    /// - Throws: `PostgresError`; what `body` throws; `CancellationError`.
+    /// - Parameter preparing: runs on the connection before the transaction, and thus the view of the data, begins.
+    /// - Throws: `PostgresError`; what `preparing` and `body` throw; `CancellationError`.
     public static func with<Value: Sendable>(
-        _ settings: PostgresSettings, body: (DumpSession) async throws -> Value
+        _ settings: PostgresSettings, preparing: (PostgresClient) async throws -> Void = { _ in },
+        body: (DumpSession) async throws -> Value
     ) async throws -> Value {
         try await PostgresClient.with(settings) { client in
             // Limits meant for applications would end a long dump.
             try await client.query(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
             if client.serverMajor >= 17 { try await client.query("SET transaction_timeout = 0") }
+            try await preparing(client)
             try await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let snapshot = try await client.query("SELECT pg_catalog.pg_export_snapshot() AS snapshot").single()
             let database = try await DatabaseProperties.read(from: client)
@@ -34,12 +39,21 @@ public struct DumpSession: Sendable {
                 extensions: try await DatabaseExtension.all(in: client),
                 roles: try await RoleClosure.read(from: client),
                 privileges: try await PrivilegeRecord.read(from: client), snapshot: try snapshot.required("snapshot"),
+                tableCount: try await client.query(tableCountSQL).single().integer("count"),
                 copySettings: CopyTextSettings(
                     encoding: database.encoding, monetaryLocale: try money.required("locale")),
                 client: client)
             return try await body(session)
         }
     }
+
+    private static let tableCountSQL = """
+        SELECT count(*) AS count FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+                            AND d.deptype = 'e')
+        """
 
     /// The digests of a finished dump. Names that are not UTF-8, in a dump of another encoding, are translated by the server.
     ///
@@ -76,6 +90,7 @@ public struct DumpOptions: Sendable {
     public var restrictKey: String?
     /// The child's environment before the connection variables.
     public var environment: [String: String]
+    public var scope = DumpScope()
 
     public init(
         program: PostgresProgram, settings: PostgresSettings, snapshot: String?, lockWaitSeconds: Int = 120,
@@ -89,12 +104,13 @@ public struct DumpOptions: Sendable {
     }
 
     /// Plain SQL: what stock psql restores and what deduplicates. Subscriptions would start replicating on the tenant
-    /// that restores them. The password is in the environment.
+    /// that restores them, and tablespaces are folders of one machine: neither is dumped. The password is in the environment.
     public var arguments: [String] {
         var arguments = [
-            "--format=plain", "--no-password", "--no-subscriptions", "--quote-all-identifiers",
+            "--format=plain", "--no-password", "--no-subscriptions", "--no-tablespaces", "--quote-all-identifiers",
             "--lock-wait-timeout=\(lockWaitSeconds)s",
         ]
+        arguments += scope.arguments
         if let snapshot { arguments.append("--snapshot=\(snapshot)") }
         return arguments
     }
@@ -121,16 +137,15 @@ public struct DumpOptions: Sendable {
 /// end has the whole dump.
 public struct DumpStream: Sendable {
     let output: ChildOutput
-    let program: String
     let place: String
     let errors: ErrorText
 
-    /// - Throws: `PostgresError.Code.dump` or `.conflictWithRecovery` when pg_dump failed; `CancellationError`.
+    /// - Throws: `PostgresError` with what pg_dump said, sorted into codes; `CancellationError`.
     public func read() async throws -> [UInt8]? {
         if let chunk = try await output.read() { return chunk }
         let exit = try await output.exit()
         guard exit.isSuccess else {
-            throw Self.failure(exit, program: program, place: place, standardError: errors.text)
+            throw PostgresError(pgDump: exit, place: place, standardError: errors.text)
         }
         return nil
     }
@@ -160,60 +175,14 @@ public struct DumpStream: Sendable {
                     standardError(chunk)
                 }
             ) { output in
-                try await body(DumpStream(output: output, program: options.program.path, place: place, errors: errors))
+                try await body(DumpStream(output: output, place: place, errors: errors))
             }
         } catch let error as ChildError {
             throw PostgresError(.missingProgram, "pg_dump cannot be run: \(error)")
         }
         guard result.exit.isSuccess else {
-            throw failure(
-                result.exit, program: options.program.path, place: place, standardError: result.standardErrorText)
+            throw PostgresError(pgDump: result.exit, place: place, standardError: result.standardErrorText)
         }
         return result.value
-    }
-
-    /// pg_dump's error and what the server said about it; its whole output has been shown before.
-    private static func reason(in standardError: String) -> String? {
-        let lines = standardError.split(separator: "\n").map(String.init)
-        func first(_ marker: String) -> String? {
-            lines.lazy.compactMap { line in
-                let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-                guard parts.count == 3, parts[1].contains(marker) else { return nil }
-                return String(parts[2].drop { $0 == " " })
-            }.first
-        }
-        guard let error = first("error") ?? lines.last else { return nil }
-        return first("detail").map { "\(error) (\($0))" } ?? error
-    }
-
-    static func failure(
-        _ exit: ChildExit, program: String, place: String, standardError: String
-    ) -> PostgresError {
-        let reason = reason(in: standardError).map { ": \($0)" } ?? ""
-        let message = "pg_dump of \(place) \(exit)\(reason)"
-        if standardError.contains("conflict with recovery") {
-            return PostgresError(
-                .conflictWithRecovery, message,
-                hint: "raise max_standby_streaming_delay or set hot_standby_feedback on the standby, then try again",
-                isTransient: true)
-        }
-        if case .signalled = exit {
-            return PostgresError(
-                .dump, message, hint: "something ended pg_dump (out of memory?); trying again may help",
-                isTransient: true)
-        }
-        let connectionWords = [
-            "server closed the connection", "connection to server", "terminating connection", "EOF detected",
-            "could not receive data from server", "SSL error", "SSL SYSCALL error",
-        ]
-        if connectionWords.contains(where: { standardError.contains($0) }) {
-            return PostgresError(
-                .dump, message, hint: "the connection to the server failed; trying again may help", isTransient: true)
-        }
-        if standardError.contains("permission denied") {
-            return PostgresError(
-                .dump, message, hint: "the dumping user must be able to read every object: GRANT pg_read_all_data")
-        }
-        return PostgresError(.dump, message)
     }
 }

@@ -3,7 +3,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     public struct Code: Sendable, Hashable {
         private enum Kind: Sendable, Hashable {
             case settings, cannotConnect, authentication, missingDatabase, permission, conflictWithRecovery, version
-            case missingProgram, dump, restore, targetInUse, query
+            case missingProgram, dump, restore, targetInUse, query, connectionLost, lockTimeout, lagging
         }
         private let kind: Kind
 
@@ -16,6 +16,12 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         public static let permission = Code(kind: .permission)
         /// The standby cancelled us because replay needed rows or locks that we held.
         public static let conflictWithRecovery = Code(kind: .conflictWithRecovery)
+        /// A connection that worked ended: the server stopped, was promoted or lost sight of us.
+        public static let connectionLost = Code(kind: .connectionLost)
+        /// Somebody held a lock for longer than we wait.
+        public static let lockTimeout = Code(kind: .lockTimeout)
+        /// The standby is too far behind.
+        public static let lagging = Code(kind: .lagging)
         /// Programs, server or snapshot are of versions that do not go together.
         public static let version = Code(kind: .version)
         public static let missingProgram = Code(kind: .missingProgram)
@@ -50,6 +56,11 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     public var description: String { hint.map { "\(message)\nhint: \($0)" } ?? message }
 }
 
+extension PostgresError.Code: CustomStringConvertible {
+    /// For records and reports: `conflictWithRecovery`.
+    public var description: String { "\(kind)" }
+}
+
 extension PostgresError {
     /// An error the server sent while connecting or for a statement.
     ///
@@ -72,11 +83,27 @@ extension PostgresError {
                 .conflictWithRecovery, message,
                 hint: "on a standby: raise max_standby_streaming_delay or set hot_standby_feedback, then try again",
                 sqlState: sqlState, isTransient: true)
-        case "57P03", "53300", "57P01", "57P02":
+        case "57P03", "53300", "57P01", "57P02", "57P05", "08000", "08003", "08006", "08001", "08004":
             self.init(
-                isConnecting ? .cannotConnect : .query, message,
+                isConnecting ? .cannotConnect : .connectionLost, message,
                 hint: "the server is busy or restarting: try again later",
                 sqlState: sqlState, isTransient: true)
+        case "55P03":
+            self.init(.lockTimeout, message, sqlState: sqlState, isTransient: true)
+        case nil where isConnecting && serverMessage.contains("certificate"):
+            self.init(
+                .authentication, message,
+                hint:
+                    "PGSSLROOTCERT must name a file with the authority that signed the server's certificate, and PGHOST "
+                    + "a name that is in it")
+        case nil where isConnecting && serverMessage.hasPrefix("invalid "):
+            // libpq did not even try.
+            self.init(.settings, message, hint: "check the PG… variables")
+        case nil where !isConnecting:
+            // libpq's own message: the server did not answer.
+            self.init(
+                .connectionLost, message, hint: "the server or the network between failed: try again later",
+                isTransient: true)
         default:
             self.init(
                 isConnecting ? .cannotConnect : .query, message,

@@ -29,6 +29,10 @@ public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
         for (keyword, value) in overrides {
             if let value { parameters[keyword] = value }
         }
+        // libpq takes an empty PGSSLMODE for a mode it does not know, though other empty variables are none.
+        if environment["PGSSLMODE"] == "", parameters["sslmode"] == nil, parameters["sslrootcert"] == nil {
+            parameters["sslmode"] = "prefer"
+        }
         // A certificate authority is given to know whom we talk to; libpq would still take any server for the right one.
         if parameters["sslrootcert"] != nil, parameters["sslmode"] == nil { parameters["sslmode"] = "verify-full" }
         self.parameters = parameters

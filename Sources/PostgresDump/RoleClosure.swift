@@ -17,12 +17,17 @@ public struct DatabaseRole: Sendable, Hashable {
     public var validUntil: String?
     /// `name=value` of `ALTER ROLE … SET`.
     public var settings: [String]
+    public var comment: String? = nil
+
+    /// The beginnings of the names that PostgreSQL and the cloud providers keep for themselves: `pg_monitor`,
+    /// `azure_pg_admin`, `azuresu`, `rds_superuser`, `rdsadmin`, `rdsrepladmin`, `cloudsqlsuperuser`, `alloydbsuperuser`.
+    static let reservedPrefixes = ["pg_", "azure", "rds_", "rdsadmin", "rdsrepladmin", "cloudsql", "alloydb"]
+
+    /// The same as a regular expression of PostgreSQL's.
+    static let reservedPattern = "^(\(reservedPrefixes.joined(separator: "|")))"
 
     /// Roles of the system or of a cloud provider: never created, altered or granted away.
-    public static func isReserved(_ name: String) -> Bool {
-        name.hasPrefix("pg_") || name.hasPrefix("azure") || name.hasPrefix("rds_") || name == "rdsadmin"
-            || name.hasPrefix("cloudsql")
-    }
+    public static func isReserved(_ name: String) -> Bool { reservedPrefixes.contains { name.hasPrefix($0) } }
 }
 
 /// `member` belongs to `role`.
@@ -49,14 +54,15 @@ public struct RoleClosure: Sendable, Hashable {
 
     /// Superusers and reserved roles are not followed: both would lead to the whole server. The connected administrator
     /// counts as a role only where the database itself needs it, but what of the closure it belongs to is remembered.
-    /// What else the members belong to is not this database's.
+    /// What else the members belong to is not this database's. A role that a setting makes others act as (`ALTER ROLE …
+    /// SET role`) is needed by them.
     private static let closureSQL = """
         WITH RECURSIVE
         database AS (
             SELECT oid, datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
         followed AS (
             SELECT oid FROM pg_catalog.pg_roles
-            WHERE NOT rolsuper AND rolname !~ '^(pg_|azure|rds_|rdsadmin|cloudsql)'),
+            WHERE NOT rolsuper AND rolname !~ '\(DatabaseRole.reservedPattern)'),
         needed AS (
             SELECT DISTINCT s.refobjid AS oid FROM pg_catalog.pg_shdepend s, database d
             WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
@@ -64,7 +70,10 @@ public struct RoleClosure: Sendable, Hashable {
                    OR (s.dbid = 0 AND s.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND s.objid = d.oid))
             UNION SELECT datdba FROM database
             UNION SELECT s.setrole FROM pg_catalog.pg_db_role_setting s, database d
-            WHERE s.setdatabase = d.oid AND s.setrole <> 0),
+            WHERE s.setdatabase = d.oid AND s.setrole <> 0
+            UNION SELECT t.oid FROM pg_catalog.pg_db_role_setting s, database d,
+                                    pg_catalog.unnest(s.setconfig) AS c(setting), pg_catalog.pg_roles t
+            WHERE s.setdatabase = d.oid AND c.setting = 'role=' || t.rolname),
         members AS (
             SELECT oid FROM needed
             UNION
@@ -76,7 +85,13 @@ public struct RoleClosure: Sendable, Hashable {
             UNION
             SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN groups ON m.member = groups.oid
             JOIN followed f ON f.oid = groups.oid),
-        closure AS (SELECT oid FROM members UNION SELECT oid FROM groups)
+        own AS (SELECT oid FROM members UNION SELECT oid FROM groups),
+        closure AS (
+            SELECT oid FROM own
+            UNION
+            SELECT t.oid FROM own JOIN pg_catalog.pg_db_role_setting s ON s.setrole = own.oid AND s.setdatabase = 0,
+                              pg_catalog.unnest(s.setconfig) AS c(setting), pg_catalog.pg_roles t
+            WHERE c.setting = 'role=' || t.rolname AND NOT t.rolsuper)
         """
 
     /// - Throws: `PostgresError`.
@@ -85,10 +100,11 @@ public struct RoleClosure: Sendable, Hashable {
             closureSQL + """
 
                 SELECT pg_catalog.to_json(r) AS role, s.setconfig IS NOT NULL AS has_settings,
-                       pg_catalog.to_json(s.setconfig) AS settings
+                       pg_catalog.to_json(s.setconfig) AS settings,
+                       pg_catalog.shobj_description(r.oid, 'pg_authid') AS comment
                 FROM pg_catalog.pg_roles r JOIN closure USING (oid)
                 LEFT JOIN pg_catalog.pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0
-                WHERE r.rolname !~ '^(pg_|azure|rds_|rdsadmin|cloudsql)' ORDER BY r.rolname
+                WHERE r.rolname !~ '\(DatabaseRole.reservedPattern)' ORDER BY r.rolname
                 """
         ).rows.map { row in
             let role = try row.json("role")
@@ -103,7 +119,8 @@ public struct RoleClosure: Sendable, Hashable {
                 connectionLimit: role["rolconnlimit"]?.integerValue ?? -1,
                 validUntil: role["rolvaliduntil"]?.stringValue,
                 settings: try row.bool("has_settings")
-                    ? (try row.json("settings").arrayValue ?? []).compactMap(\.stringValue) : [])
+                    ? (try row.json("settings").arrayValue ?? []).compactMap(\.stringValue) : [],
+                comment: row.text("comment"))
         }
         let memberships = try await client.query(
             closureSQL + """
@@ -112,7 +129,7 @@ public struct RoleClosure: Sendable, Hashable {
                 FROM pg_catalog.pg_auth_members m
                 JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles p ON p.oid = m.member
                 JOIN closure a ON a.oid = m.roleid LEFT JOIN closure b ON b.oid = m.member
-                WHERE (b.oid IS NOT NULL OR p.rolname = current_user) AND NOT p.rolsuper AND p.rolname !~ '^(pg_|azure|rds_|rdsadmin|cloudsql)' ORDER BY r.rolname, p.rolname
+                WHERE (b.oid IS NOT NULL OR p.rolname = current_user) AND NOT p.rolsuper AND p.rolname !~ '\(DatabaseRole.reservedPattern)' ORDER BY r.rolname, p.rolname
                 """
         ).rows.map { row in
             let membership = try row.json("membership")
@@ -139,12 +156,15 @@ extension DatabaseRole {
         return sql
     }
 
+    /// Settings and comment.
     public var settingStatements: [String] {
-        settings.map { setting in
+        let statements = settings.map { setting in
             let (name, value) = setting.splitSetting
             return "ALTER ROLE \(SQLText.identifier(self.name)) SET \(SQLText.settingName(name)) TO "
                 + SQLText.settingValue(name: name, stored: value)
         }
+        guard let comment else { return statements }
+        return statements + ["COMMENT ON ROLE \(SQLText.identifier(name)) IS \(SQLText.literal(comment))"]
     }
 
     /// Attributes that are recorded and not given: `SUPERUSER`, …
@@ -225,6 +245,7 @@ extension RoleClosure {
                         "connectionLimit": .integer(role.connectionLimit),
                         "validUntil": role.validUntil.map { .string($0) } ?? .null,
                         "settings": .array(role.settings.map { .string($0) }),
+                        "comment": role.comment.map { .string($0) } ?? .null,
                     ]
                 }),
             "memberships": .array(
@@ -253,7 +274,8 @@ extension RoleClosure {
                 bypassesRowSecurity: role["bypassrls"]?.boolValue ?? false,
                 connectionLimit: role["connectionLimit"]?.integerValue ?? -1,
                 validUntil: role["validUntil"]?.stringValue,
-                settings: (role["settings"]?.arrayValue ?? []).compactMap(\.stringValue))
+                settings: (role["settings"]?.arrayValue ?? []).compactMap(\.stringValue),
+                comment: role["comment"]?.stringValue)
         }
         memberships = (json["memberships"]?.arrayValue ?? []).compactMap { membership in
             guard let role = membership["role"]?.stringValue, let member = membership["member"]?.stringValue else {

@@ -11,7 +11,7 @@ extension IntegrationTests {
         @Test func aKilledPgDumpLeavesNoSnapshot() async throws {
             try await withDatabase("killed") { bench in
                 let outcome = try await bench.podRunner(reading: "killeddb").run(
-                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
+                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--retries", "0"]
                 ) { runner in
                     let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     kill(dump, SIGKILL)
@@ -29,7 +29,7 @@ extension IntegrationTests {
             try await withDatabase("cut") { bench in
                 let pair = bench.pair
                 let outcome = try await bench.podRunner(reading: "cutdb").run(
-                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
+                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--retries", "0"]
                 ) { runner in
                     _ = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     let psql = Program(path: pair.bin + "/psql").with(pair.adminEnvironment(host: pair.standby))
@@ -50,7 +50,7 @@ extension IntegrationTests {
         func aSignalEndsItCleanly(_ signal: Int32, _ exitCode: Int32) async throws {
             try await withDatabase("stopped") { bench in
                 let outcome = try await bench.podRunner(reading: "stoppeddb").run(
-                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"]
+                    ["backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--retries", "0"]
                 ) { runner in
                     let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 4 << 20)
                     kill(runner, signal)

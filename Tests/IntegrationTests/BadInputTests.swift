@@ -41,7 +41,7 @@ extension IntegrationTests {
             let bench = try Workbench(pair)
             try await bench.makeRepository()
             let outcome = try await bench.podRunner(reading: "postgres").with(["PGPORT": "1"])
-                .run(["backup", "--repository", bench.repositoryURL, "--path", "backup.sql"])
+                .run(["backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--retries", "0"])
             #expect(outcome.exit == .exited(4))
             #expect(outcome.errors.contains("127.0.0.2"))
             #expect(try await bench.snapshotIDs() == [])

@@ -50,7 +50,7 @@ import Testing
             "PGDATABASE": "app1db", "PGHOST": "127.0.0.1", "PGPORT": "1", "PGUSER": "u", "PGPASSWORD": "hidden-word",
         ]) { $1 }
         let before = world.repositoryFiles()
-        let outcome = await world.run(["backup"] + world.repository)
+        let outcome = await world.run(["backup", "--retries", "0"] + world.repository)
         #expect(outcome.code == 4)
         #expect(outcome.errors.hasPrefix("pod-runner: error: cannot connect to database \"app1db\" on 127.0.0.1:1: "))
         #expect(outcome.errors.contains("Connection refused"))
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: [
-        [], ["backup"], ["restore"], ["delete"], ["location"], ["location", "push"], ["location", "pull"],
+        [], ["backup"], ["check"], ["restore"], ["delete"], ["location"], ["location", "push"], ["location", "pull"],
         ["location", "delete"], ["output"], ["repository"], ["repository", "create"], ["repository", "status"],
         ["snapshot"], ["snapshot", "list"], ["snapshot", "show"], ["snapshot", "cat"], ["snapshot", "delete"],
     ])

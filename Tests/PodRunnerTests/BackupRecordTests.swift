@@ -7,7 +7,7 @@ import Testing
 @testable import PodRunner
 
 @Suite struct BackupRecordTests {
-    private static let text = """
+    static let text = """
         {"formatVersion":1,"program":{"name":"pod-runner","version":"0.1.0"},"run":"cafe","startTime":"2026-01-02T03:04:05Z",
         "endTime":"2026-01-02T03:05:06.5Z","source":{"host":"ro.example","port":"5432","version":150018,
         "versionText":"15.18 (Debian)","standby":true,"lsn":"0/3000148","lagSeconds":0.25,"databaseBytes":77},

@@ -42,7 +42,7 @@ import Testing
         let options = DumpOptions(program: program, settings: settings, snapshot: "1-2-3", environment: [:])
         #expect(
             options.arguments == [
-                "--format=plain", "--no-password", "--no-subscriptions", "--quote-all-identifiers",
+                "--format=plain", "--no-password", "--no-subscriptions", "--no-tablespaces", "--quote-all-identifiers",
                 "--lock-wait-timeout=120s", "--snapshot=1-2-3",
             ])
     }
@@ -67,7 +67,7 @@ import Testing
 
     @Test(arguments: [
         (["PGSSLROOTCERT": "/ca"], "verify-full"), (["PGSSLROOTCERT": "/ca", "PGSSLMODE": "require"], "require"),
-        ([:], nil),
+        (["PGSSLROOTCERT": "/ca", "PGSSLMODE": ""], "verify-full"), (["PGSSLMODE": ""], "prefer"), ([:], nil),
     ])
     func aCertificateAuthorityMeansThatTheServerIsChecked(_ variables: [String: String], _ mode: String?) throws {
         #expect(try PostgresSettings(environment: variables)["sslmode"] == mode)
@@ -216,7 +216,8 @@ import Testing
 
     @Test(arguments: [
         ("pg_monitor", true), ("azuresu", true), ("azure_pg_admin", true), ("rds_superuser", true),
-        ("cloudsqladmin", true), ("app1", false), ("postgres", false), ("rdsapp", false),
+        ("cloudsqladmin", true), ("alloydbsuperuser", true), ("rdsrepladmin", true),
+        ("app1", false), ("postgres", false), ("rdsapp", false),
     ])
     func whatIsReserved(_ name: String, _ isReserved: Bool) {
         #expect(DatabaseRole.isReserved(name) == isReserved)

@@ -13,12 +13,22 @@ struct Backup: PodRunnerAction {
             succeeded and everything is durable; then the output line is printed, last. The snapshot also holds karaffe.json \
             (what was dumped, when, from where), roles.sql and RESTORE.md (the way back without this program).
 
-            The connection comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and libpq's other variables.
+            The connection comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and libpq's other variables. With \
+            PGSSLROOTCERT and no PGSSLMODE the server is checked (verify-full).
+
+            With --database or --all-databases the output line's value is an array with the snapshot, or the error, of each \
+            database. One that fails does not stop the others; then the exit code is that of the first that failed.
+
+            'pod-runner check' looks at the source without dumping it.
             """)
 
     @OptionGroup(title: "Repository") var repository: RepositoryOptions
     @OptionGroup(title: "Source database") var connection: ConnectionOptions
     @OptionGroup(title: "Immutability") var immutability: ImmutabilityOptions
+    @OptionGroup(title: "Several databases") var databases: DatabaseOptions
+    @OptionGroup(title: "What is dumped") var scope: ScopeOptions
+    @OptionGroup(title: "Freshness of a standby") var freshness: FreshnessOptions
+    @OptionGroup(title: "Failures and time") var persistence: PersistenceOptions
 
     @Option(
         name: [.customShort("s", allowingJoined: true), .customLong("path")],
@@ -72,56 +82,78 @@ struct Backup: PodRunnerAction {
         else {
             throw PodRunnerError(.input, "the dump cannot be named \(place.file): the snapshot has a file of that name")
         }
+        _ = try snapshotOptions()
+        let settings = try connection.settings(context, needsDatabase: !databases.areSeveral)
+        let access = try await repository.resolve(context)
+        let lines = try await BackupDeadline.within(persistence.deadline) {
+            try await access.open(.readWrite) { repository in
+                func job(_ database: String) -> BackupJob {
+                    BackupJob(
+                        settings: settings.with(database: database), database: database, repository: repository,
+                        place: place, identity: access.identity, options: self,
+                        isOneOfSeveral: databases.areSeveral, context: context)
+                }
+                if databases.areSeveral { return [try await several(settings, context, job)] }
+                let finished = try await job(settings.database ?? "").perform()
+                context.note(BackupReport.line(finished))
+                return [finished.promise, try Location.Push.outputLine(outputName, finished.written)]
+                    .compactMap { $0 }
+            }
+        }
+        for line in lines { try await context.print(line) }
+    }
+
+    /// One after the other; a database that fails does not keep the others from their backup. The output line names those
+    /// that succeeded even when the run as a whole did not.
+    private func several(
+        _ settings: PostgresSettings, _ context: RunContext, _ job: (String) -> BackupJob
+    ) async throws -> String {
+        let names = try await databaseNames(settings, context)
+        var report = BackupReport()
+        for name in names {
+            do {
+                report.add(name, .done(try await job(name).perform()))
+            } catch let error as PostgresError {
+                let failure = PodRunnerError(error)
+                context.note("database \"\(name.onOneLine)\" failed: \(failure)")
+                report.add(name, .failed(failure))
+            }
+        }
+        for line in report.text { context.note(line) }
+        let line = try PhaseOutput(checking: outputName, value: report.value).line
+        do {
+            try report.check()
+        } catch {
+            try await context.print(line)
+            throw error
+        }
+        return line
+    }
+
+    private func databaseNames(_ settings: PostgresSettings, _ context: RunContext) async throws -> [String] {
+        guard databases.allDatabases else { return databases.database }
+        let names = try await PostgresClient.with(
+            settings.database == nil ? settings.with(database: "postgres") : settings
+        ) {
+            try await DatabaseList.all(on: $0)
+        }
+        guard !names.isEmpty else {
+            throw PodRunnerError(
+                .input, "there is no database to back up on \(settings.host):\(settings.port)",
+                hint: "databases named postgres, templates and those of cloud providers are left out")
+        }
+        context.note("\(Figures.count(names.count, "database")) on \(settings.host):\(settings.port)")
+        return names
+    }
+
+    /// What the command line says about the snapshot.
+    func snapshotOptions() throws -> SnapshotOptions {
         var options = SnapshotOptions()
         options.tags = try parsedTags()
         options.pins = pin
         options.compression = compression == "policy" ? nil : compression
         options.splitter = splitter.flatMap { Splitter(nameOrSize: $0) }
-        let (settings, database) = try connection.resolve(context)
-        let access = try await repository.resolve(context)
-        let start = context.clock()
-        let (written, promise) = try await DumpSession.with(settings) { session in
-            let program = try await PostgresProgram.find(
-                "pg_dump", serverMajor: session.source.serverMajor, binaryFolder: connection.pgBinDir,
-                environment: context.environment)
-            let dump = DumpOptions(
-                program: program, settings: settings, snapshot: session.snapshot, lockWaitSeconds: lockWait,
-                environment: context.environment)
-            describe(session, settings, program, context)
-            let run = BackupRun(
-                session: session, dump: dump, place: place, access: access, context: context, heartbeat: heartbeat,
-                runID: RunID.make(), startTime: start, immutability: immutability)
-            var options = options
-            options.expectedLength = session.source.sizeBytes
-            options.description = description ?? "PostgreSQL database \(database)"
-            options.tags["run"] = run.runID
-            options.tags["database"] = options.tags["database"] ?? database
-            do {
-                return try await run.perform(options)
-            } catch {
-                context.note("no snapshot was made")
-                throw error
-            }
-        }
-        let seconds = context.clock().secondsSince(start)
-        for warning in written.warnings { context.note("warning: \(warning)") }
-        context.note(
-            "snapshot \(written.snapshot.id) of \(written.snapshot.source): \(Figures.bytes(written.logicalBytes)), "
-                + "\(Figures.bytes(written.uploadedBytes)) added, \(Figures.seconds(seconds))")
-        if let promise { try await context.print(promise) }
-        try await context.print(Location.Push.outputLine(outputName, written))
-    }
-
-    private func describe(
-        _ session: DumpSession, _ settings: PostgresSettings, _ program: PostgresProgram, _ context: RunContext
-    ) {
-        let source = session.source
-        var line = "\(settings): PostgreSQL \(source.serverVersionText), "
-        line += source.isStandby ? "standby" : "primary"
-        line += " at \(source.lsn)"
-        if let lag = source.lagSeconds { line += ", \(Figures.seconds(lag)) behind" }
-        context.note(
-            "\(line); \(Figures.bytes(source.sizeBytes)) on disk; pg_dump \(program.version) (\(program.path))")
+        return options
     }
 
     private func parsedTags() throws -> [String: String] {
@@ -133,93 +165,5 @@ struct Backup: PodRunnerAction {
             parsed[String(tag[..<colon])] = String(tag[tag.index(after: colon)...])
         }
         return parsed
-    }
-}
-
-/// The stream from pg_dump into one snapshot.
-private struct BackupRun: Sendable {
-    let session: DumpSession
-    let dump: DumpOptions
-    let place: LocationPath
-    let access: RepositoryAccessPoint
-    let context: RunContext
-    let heartbeat: Int
-    let runID: String
-    let startTime: Timestamp
-    let immutability: ImmutabilityOptions
-
-    /// - Returns: the snapshot, and the output line about its locks where one was asked for.
-    func perform(_ options: SnapshotOptions) async throws -> (WrittenSnapshot, promise: String?) {
-        let source = access.identity.source(path: place.sourcePath(database: session.database.name))
-        var options = options
-        // The folder kando would write, whatever the source is called.
-        options.rootName = place.folder
-        let beat = Heartbeat("dumped", context)
-        return try await access.open(.readWrite) { repository in
-            let required = try await immutability.prepare(repository)
-            let written = try await beat.during(every: heartbeat) {
-                try await repository.writeSnapshot(of: source, options: options) { writer in
-                    let keys = try DumpKeys(of: repository, database: session.database.name)
-                    var dump = dump
-                    dump.restrictKey = keys.restrict
-                    var digester = CopyDigester(key: keys.rows)
-                    try await DumpStream.with(dump, standardError: context.errors) { stream in
-                        _ = try await writer.addFile(place.file) {
-                            guard let chunk = try await stream.read() else { return nil }
-                            beat.add(chunk.count)
-                            digester.scan(chunk)
-                            return chunk
-                        }
-                    }
-                    let tables = try await session.digests(of: digester, key: keys.rows)
-                    let record = BackupRecord(
-                        session: session, settings: dump.settings, options: dump, runID: runID, dumpFile: place.file,
-                        dumpBytes: beat.total, tables: tables, startTime: startTime, endTime: context.clock())
-                    let roles = session.roles.script(database: session.database.name)
-                    let instructions = RestoreInstructions.text(record: record, source: source)
-                    try await writer.addFile(BackupRecord.fileName, mode: .file, bytes: record.text)
-                    try await writer.addFile(BackupRecord.rolesFileName, mode: .file, bytes: Array(roles.utf8))
-                    try await writer.addFile(
-                        BackupRecord.instructionsFileName, mode: .file, bytes: Array(instructions.utf8))
-                }
-            }
-            return (
-                written, try await immutability.keep(written.snapshot, until: required, in: repository, context)
-            )
-        }
-    }
-}
-
-/// The keys a dump needs, from the repository's secret: stable, so that an unchanged database has an unchanged dump and
-/// equal digests mean equal rows, and unknown to the database's server.
-struct DumpKeys: Sendable {
-    /// 64 hexadecimal digits.
-    let restrict: String
-    let rows: RowHashKey
-
-    /// - Throws: `RepositoryError`.
-    init(of repository: Repository, database: String) throws {
-        func key(_ purpose: String, _ length: Int) throws -> [UInt8] {
-            if let key = try repository.derivedKey(for: purpose, length: length) { return key.bytes }
-            var generator = SystemRandomNumberGenerator()
-            return (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
-        }
-        restrict = Hex.encode(try key("pg_dump restrict key " + database, 32))
-        guard let rows = RowHashKey(try key("row hash", 16)) else {
-            throw PodRunnerError(.repository, "the repository gave a row hash key of another length than 16 bytes")
-        }
-        self.rows = rows
-    }
-}
-
-/// Names one run: in tags, in side databases, as a key that nobody can guess.
-enum RunID {
-    /// 32 hexadecimal digits, from the system's random numbers.
-    static func make() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in
-            let text = String(generator.next() as UInt64, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
-        }.joined()
     }
 }

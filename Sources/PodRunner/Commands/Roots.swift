@@ -16,7 +16,7 @@ struct PodRunner: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Backup.self, Restore.self, Delete.self, Location.self, Output.self, RepositoryGroup.self,
+            Backup.self, Check.self, Restore.self, Delete.self, Location.self, Output.self, RepositoryGroup.self,
             SnapshotGroup.self, ImmutabilityGroup.self,
         ])
 }

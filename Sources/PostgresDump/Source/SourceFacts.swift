@@ -9,7 +9,9 @@ public struct SourceFacts: Sendable, Hashable {
     public let isStandby: Bool
     /// Replayed position on a standby, written position on a primary: `0/3000148`.
     public let lsn: String
-    /// Seconds the standby is behind: 0 when everything received is replayed; nil on a primary or when unknown.
+    /// Seconds the standby is behind: 0 when it receives from the primary and has replayed all of it, else the age of the
+    /// last replayed transaction; nil on a primary or when unknown. The age alone would make the standby of an idle primary
+    /// look late; the positions alone would make a standby look fresh whose connection to the primary is broken.
     public let lagSeconds: Double?
     public let systemTime: Timestamp
     public let sizeBytes: Int64
@@ -25,7 +27,8 @@ public struct SourceFacts: Sendable, Hashable {
                    CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
                         ELSE pg_catalog.pg_current_wal_lsn() END::text AS lsn,
                    CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
-                        WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
+                        WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn()
+                             AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver) THEN 0
                         ELSE extract(epoch FROM pg_catalog.clock_timestamp()
                              - pg_catalog.pg_last_xact_replay_timestamp())::float8 END::text AS lag,
                    extract(epoch FROM pg_catalog.clock_timestamp())::bigint::text AS now,
