@@ -32,6 +32,7 @@ bench: release ## Measure karaffe's cold processes, whole backups and restores; 
 	@python3 Benchmarks/control_plane.py .build/release/karaffe
 	swift build -c release --package-path Benchmarks --product DumpText
 	@python3 Benchmarks/end_to_end.py .build/release/pod-runner Benchmarks/.build/release/DumpText
+	@[ -z "$$KOPIA_EXE" ] || python3 Benchmarks/through_server.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 
 demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
 	@examples/flexible-server/demo.sh .build/release

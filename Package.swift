@@ -153,7 +153,7 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "BlockingIO", "COpenSSL"],
-            path: "Tests/TestSupport"),
+            path: "Tests/TestSupport", exclude: ["Server/kopia_server_double.py"]),
         /// S3 servers and the double of Azure for tests.
         .target(
             name: "CloudTestSupport",
@@ -222,7 +222,8 @@ let package = Package(
         .testTarget(
             name: "KopiaRepositoryTests",
             dependencies: [
-                "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
+                "KopiaRepository", "KopiaServer", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent",
+                "KopiaFormat", "HTTPTransport",
                 "KopiaBlob", "TestSupport", "GoFormats",
             ]),
         /// Writes snapshots until it is killed; for CrashTests.

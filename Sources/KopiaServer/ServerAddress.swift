@@ -1,6 +1,6 @@
 internal import Digests
 internal import GoFormats
-internal import HTTPTransport
+package import HTTPTransport
 
 /// Where a repository server is and which certificate it must show. Prints without anything secret: a fingerprint is not.
 public struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
@@ -140,17 +140,17 @@ public struct ServerOptions: Sendable {
     public var purpose = "karaffe"
     /// The server does not enforce it.
     public var isReadOnly = true
-    var session = SessionState.Limits()
-    var journal = WriteJournal.Limits()
+    package var session = SessionState.Limits()
+    package var journal = WriteJournal.Limits()
     /// Requests out that read; more gain nothing.
-    var readsMax = 64
-    var connectTimeout: Duration = .seconds(30)
+    package var readsMax = 64
+    package var connectTimeout: Duration = .seconds(30)
     /// Until the first session: about a minute.
-    var connecting = RetryPolicy(attemptsMax: 15, delayMax: .seconds(15))
+    package var connecting = RetryPolicy(attemptsMax: 15, delayMax: .seconds(15))
     /// After a session broke: about eight minutes, in which a server can be started again.
-    var reconnecting = RetryPolicy(attemptsMax: 45, delayMax: .seconds(15))
+    package var reconnecting = RetryPolicy(attemptsMax: 45, delayMax: .seconds(15))
     /// For the server's word that a session has ended well.
-    var closeTimeout: Duration = .seconds(10)
+    package var closeTimeout: Duration = .seconds(10)
 
     public init() {}
 }

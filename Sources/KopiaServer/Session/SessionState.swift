@@ -19,7 +19,7 @@ internal import SwiftProtobuf
 /// though it owes something.
 ///
 /// Source: kopia `internal/server/grpc_session.go`, `repo/grpc_repository_client.go`; gRPC over HTTP/2.
-struct SessionState {
+package struct SessionState {
     typealias Instant = ContinuousClock.Instant
 
     /// Who asked: what the owner of this state keeps beside it.
@@ -41,14 +41,14 @@ struct SessionState {
         case failed(ServerError)
     }
 
-    struct Limits: Sendable, Hashable {
+    package struct Limits: Sendable, Hashable {
         /// Bytes of a message, in either direction.
-        var messageBytesMax = 20 << 20
+        package var messageBytesMax = 20 << 20
         /// Bytes of an answer in several messages.
-        var answerBytesMax = 256 << 20
-        var requestTimeout: Duration = .seconds(900)
+        package var answerBytesMax = 256 << 20
+        package var requestTimeout: Duration = .seconds(900)
         /// Nothing at all received though something is owed.
-        var silenceTimeout: Duration = .seconds(300)
+        package var silenceTimeout: Duration = .seconds(300)
     }
 
     private struct Pending {

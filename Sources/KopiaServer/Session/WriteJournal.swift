@@ -9,15 +9,15 @@ internal import KopiaContent
 /// ```
 ///
 /// Memory: `Limits.bytesMax` of plaintext, or one content that is larger.
-struct WriteJournal {
-    struct Limits: Sendable, Hashable {
+package struct WriteJournal {
+    package struct Limits: Sendable, Hashable {
         /// Plaintext whose answer is still out; one content is always let through.
-        var onTheWayBytesMax = 16 << 20
-        var onTheWayCountMax = 256
+        package var onTheWayBytesMax = 16 << 20
+        package var onTheWayCountMax = 256
         /// All plaintext that is kept.
-        var bytesMax = 96 << 20
+        package var bytesMax = 96 << 20
         /// From here on a flush is wanted.
-        var flushBytes = 64 << 20
+        package var flushBytes = 64 << 20
     }
 
     enum Step: Sendable, Hashable {
