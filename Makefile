@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo bench test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo bench bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -34,8 +34,11 @@ bench: release ## Measure karaffe's cold processes, whole backups and restores; 
 	@python3 Benchmarks/end_to_end.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 	@[ -z "$$KOPIA_EXE" ] || python3 Benchmarks/through_server.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 
-demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
-	@examples/flexible-server/demo.sh .build/release
+bench-s3: release ## Push a stream of BENCH_S3_BYTES (60 GiB) to an S3 server that counts and forgets: memory, parts
+	@python3 Benchmarks/s3_stream.py .build/release/pod-runner
+
+demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore databases of a real primary and standby (STORAGE=s3: repository on an S3 server)
+	@STORAGE=$(STORAGE) examples/flexible-server/demo.sh .build/release
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)

@@ -45,7 +45,10 @@ public struct ResolvedProfile: Sendable, CustomStringConvertible {
 
     /// Relative folders start from the manifest's folder, so that an example can be moved as a whole.
     static func folder(_ path: String, relativeTo file: String?) -> String {
-        guard !path.hasPrefix("/"), let file, let slash = file.lastIndex(of: "/") else { return path }
+        // An address of storage (s3://…) stays what it is.
+        guard !path.hasPrefix("/"), !path.contains("://"), let file, let slash = file.lastIndex(of: "/") else {
+            return path
+        }
         var parts: [Substring] = []
         let isAbsolute = file.hasPrefix("/")
         for part in (file[..<slash] + "/" + path).split(separator: "/") where part != "." {

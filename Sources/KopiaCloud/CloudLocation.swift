@@ -13,6 +13,7 @@ public import KopiaBlob
 /// | `endpoint` | both | host, host:port or URL of the service; `http://…` for one without TLS |
 /// | `region` | s3 | else `AWS_REGION`, `AWS_DEFAULT_REGION`, `us-east-1` |
 /// | `style` | s3 | `path` or `virtual` |
+/// | `credentials` | s3 | file with the keys as `~/.aws/credentials` has them, profile `AWS_PROFILE` or `default`; else the environment |
 /// | `account` | azblob | else `AZURE_STORAGE_ACCOUNT` |
 /// | `domain` | azblob | of another Azure cloud |
 /// | `ca` | both | file with the CA certificates to trust instead of the system's, PEM; else `SSL_CERT_FILE` |
@@ -37,7 +38,7 @@ public enum CloudLocation: Sendable {
         }
         switch address.scheme {
         case "s3":
-            try address.allow(["endpoint", "region", "style", "ca", "tls", "prefix"])
+            try address.allow(["endpoint", "region", "style", "credentials", "ca", "tls", "prefix"])
             var style: S3Configuration.Addressing?
             if let text = address.parameters["style"] {
                 guard let known = S3Configuration.Addressing(rawValue: text) else {
@@ -45,12 +46,13 @@ public enum CloudLocation: Sendable {
                 }
                 style = known
             }
-            self = .s3(
-                try S3Configuration(
-                    bucket: address.container, prefix: address.prefix,
-                    endpoint: address.parameters["endpoint"] ?? variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-                    region: address.parameters["region"] ?? variable("AWS_REGION", "AWS_DEFAULT_REGION"),
-                    addressing: style, connection: connection))
+            var configuration = try S3Configuration(
+                bucket: address.container, prefix: address.prefix,
+                endpoint: address.parameters["endpoint"] ?? variable("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+                region: address.parameters["region"] ?? variable("AWS_REGION", "AWS_DEFAULT_REGION"),
+                addressing: style, connection: connection)
+            configuration.credentialsFile = address.parameters["credentials"]
+            self = .s3(configuration)
         case "azblob":
             try address.allow(["endpoint", "account", "domain", "ca", "tls", "prefix"])
             guard let account = address.parameters["account"] ?? variable("AZURE_STORAGE_ACCOUNT") else {
@@ -79,6 +81,9 @@ public enum CloudLocation: Sendable {
     public func credentials(environment: [String: String]) throws(BlobError) -> Credentials {
         switch self {
         case .s3(let configuration):
+            if let path = configuration.credentialsFile {
+                return .s3(.fixed(try SharedCredentials.read(path, profile: environment["AWS_PROFILE"])))
+            }
             return .s3(try .from(environment: environment, region: configuration.region))
         case .azure: return .azure(try .from(environment: environment))
         }

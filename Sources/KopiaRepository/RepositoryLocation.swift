@@ -6,7 +6,8 @@ internal import KopiaServer
 public struct RepositoryLocation: Sendable, CustomStringConvertible {
     enum Kind: Sendable {
         case filesystem(path: String)
-        case cloud(CloudLocation, CloudLocation.Credentials)
+        /// Indirect: importers of this room do not see KopiaCloud, and need not know how large its types are.
+        indirect case cloud(CloudLocation, CloudLocation.Credentials)
         case server(ServerAddress)
     }
     let kind: Kind

@@ -50,7 +50,7 @@ struct RepositoryOptions: ParsableArguments, Sendable {
     func resolve(_ context: RunContext) async throws -> RepositoryAccessPoint {
         let identity = try parsedIdentity()
         if let profile = try await resolveProfile(context) {
-            return try RepositoryAccessPoint(profile: profile, identity: identity)
+            return try RepositoryAccessPoint(profile: profile, identity: identity, environment: context.environment)
         }
         guard let repository else {
             if context.isKando { throw PodRunnerError(.kando, "Please provide the --profile flag") }

@@ -12,7 +12,7 @@ struct RepositoryAccessPoint: Sendable {
     static let defaultIdentity = RepositoryIdentity(userName: "pod-runner", host: "karaffe")
 
     /// - Throws: `PodRunnerError` with exit code 3.
-    init(profile: Profile, identity: RepositoryIdentity?) throws {
+    init(profile: Profile, identity: RepositoryIdentity?, environment: [String: String] = [:]) throws {
         switch profile.type {
         case "filesystem": break
         case "kopia":
@@ -41,9 +41,13 @@ struct RepositoryAccessPoint: Sendable {
             throw PodRunnerError(
                 .input, "the profile has no Credential.KopiaServerSecret.Password, which is the repository's password")
         }
-        let path = profile.prefix.isEmpty ? profile.bucket : "\(profile.bucket)/\(profile.prefix)"
+        let place = profile.prefix.isEmpty ? profile.bucket : "\(profile.bucket)/\(profile.prefix)"
+        // A local run may keep its repository where --repository could: the bucket is then an address.
+        let location =
+            profile.bucket.contains("://")
+            ? try RepositoryLocation(url: profile.bucket, environment: environment) : .filesystem(path: place)
         self.init(
-            .filesystem(path: path), RepositoryPassword(password.revealed),
+            location, RepositoryPassword(password.revealed),
             identity
                 ?? RepositoryIdentity(
                     userName: profile.userName ?? Self.defaultIdentity.userName,

@@ -370,3 +370,56 @@ struct AzureObjectTests {
         #expect(back == bytes)
     }
 }
+
+/// A sink that counts and forgets, with a ceiling of parts as a service has.
+private final class CountingSink: PartSink {
+    struct State {
+        var bytes: Int64 = 0
+        var parts = 0
+        var inFlight = 0
+        var inFlightMax = 0
+    }
+    let action = "count"
+    let state = Mutex(State())
+    func putWhole(_ bytes: [UInt8]) async throws {}
+    func begin() async throws {}
+    @concurrent func putPart(_ number: Int, _ bytes: [UInt8]) async throws -> Int {
+        state.withLock {
+            $0.inFlight += bytes.count
+            $0.inFlightMax = max($0.inFlightMax, $0.inFlight)
+        }
+        await Task.yield()
+        state.withLock {
+            $0.inFlight -= bytes.count
+            $0.bytes += Int64(bytes.count)
+            $0.parts += 1
+        }
+        return number
+    }
+    func complete(_ receipts: [Int], bytes: Int64) async throws {}
+    func abort() async throws {}
+}
+
+struct LongStreamTests {
+    /// S3's plan at a thousandth: what 60 GiB are there are 60 MiB × … here. Twenty times what equal parts of the first
+    /// size would hold.
+    @Test func aLongStreamMeetsNoCeilingAndHoldsLittle() async throws {
+        let plan = PartPlan(
+            firstPartBytes: 16 << 10, growthParts: 155, partsMax: 1000, partBytesMax: 5 << 20, objectBytesMax: 5 << 30)
+        let sink = CountingSink()
+        let chunk = [UInt8](repeating: 7, count: 1 << 20)
+        let total: Int64 = 320 << 20
+        var left = total
+        let stored = try await StreamUpload(plan: plan, sink: sink, bytesInFlightMax: 64 << 10).run(length: nil) {
+            if left == 0 { return nil }
+            left -= Int64(chunk.count)
+            return chunk
+        }
+        let state = sink.state.withLock { $0 }
+        #expect(stored == total && state.bytes == total)
+        #expect(total > 16 * Int64(plan.partsMax) << 10)
+        #expect(state.parts <= plan.partsMax)
+        // One part of the last size; before that, four of the first.
+        #expect(state.inFlightMax <= plan.partBytes(at: total))
+    }
+}

@@ -35,7 +35,7 @@ struct RepositoryLocationTests {
         (
             "s3://bucket?reigon=x", .invalidLocation,
             "'s3://bucket' is not an address of storage: the parameter 'reigon' is unknown",
-            "known: ca, endpoint, prefix, region, style, tls"
+            "known: ca, credentials, endpoint, prefix, region, style, tls"
         ),
         (
             "azblob://container?account=acct", .noCredentials, "there are no credentials for Azure storage",

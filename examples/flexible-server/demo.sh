@@ -7,6 +7,7 @@
 # Needs PostgreSQL's server programs and openssl. Everything is made in a temporary folder and removed at the end;
 # servers listen on loopback only.
 #
+#   STORAGE     where the repository is: file (default), or s3 for a bucket of an S3 server (moto) that is started here
 #   DEMO_ROWS   customers in app1db (default 40000; app2db and app3db get a half and a quarter)
 #   DEMO_KEEP   set to keep the temporary folder
 set -euo pipefail
@@ -15,6 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 blueprint=$here/../../blueprints/flexible-bp.yaml
 executables=$(cd "$1" && pwd)
 rows=${DEMO_ROWS:-40000}
+storage=${STORAGE:-file}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/karaffe-demo.XXXXXX")
 chmod 711 "$work"
@@ -23,6 +25,7 @@ export KARAFFE_STATE_DIR=$work/state
 cleanup() {
     local status=$?
     trap - EXIT INT TERM
+    [ -z "${s3_server:-}" ] || { kill "$s3_server" && wait "$s3_server"; } 2> /dev/null || true
     "$here/postgres-pair.sh" stop "$work/servers" || true
     if [ -n "${DEMO_KEEP:-}" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
     exit $status
@@ -95,9 +98,33 @@ sequences() { admin app1db -f "$here/sequences.sql"; }
 describe > "$work/before"
 sequences > "$work/sequences-before"
 
+case $storage in
+file) repository=file://$work/repository ;;
+s3)
+    say "An S3 server with a bucket"
+    moto=$here/../../.build/python/bin/moto_server
+    [ -x "$moto" ] || fail "moto is not installed: run 'make tools'"
+    s3_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    "$moto" -H 127.0.0.1 -p "$s3_port" > "$work/s3.log" 2>&1 &
+    s3_server=$!
+    for _ in $(seq 300); do
+        python3 -c "import urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:$s3_port/karaffe-demo', method='PUT'))" \
+            2> /dev/null && break
+        kill -0 "$s3_server" 2> /dev/null || fail "the S3 server did not start: $(tail -1 "$work/s3.log")"
+        sleep 0.1
+    done
+    # What the phases need to get in is a file, as a pod would have it from a mounted Secret.
+    printf '[default]\naws_access_key_id = demo\naws_secret_access_key = demo-secret\n' > "$work/s3-credentials"
+    repository="s3://karaffe-demo/repository?endpoint=http://127.0.0.1:$s3_port&credentials=$work/s3-credentials"
+    echo "$repository"
+    ;;
+*) fail "STORAGE is '$storage', neither file nor s3" ;;
+esac
+
 say "A kopia repository, and the example's cluster"
 cp -r "$here/cluster" "$work/cluster"
-"$executables/pod-runner" repository create --repository "file://$work/repository"
+[ "$storage" = file ] || sed -i "s|^  bucket: ../repository\$|  bucket: ${repository//&/\\&}|" "$work/cluster/kasten-io.yaml"
+"$executables/pod-runner" repository create --repository "$repository"
 
 results=()
 # Runs one action of the blueprint and remembers what it took.
@@ -123,7 +150,7 @@ run_action() { # action secret database [arguments]
 run_action backup app1/app1 app1db; run1=$last_run
 run_action backup app2/app2 app2db; run2=$last_run
 run_action backup app2/app3 app3db; run3=$last_run
-listed=$("$executables/pod-runner" snapshot list --repository "file://$work/repository" --json | grep -c '"rootEntry"' || true)
+listed=$("$executables/pod-runner" snapshot list --repository "$repository" --json | grep -c '"rootEntry"' || true)
 [ "$listed" = 3 ] || fail "the repository lists $listed snapshots, not 3"
 
 say "The loss: database app1db and role app1"
@@ -147,7 +174,7 @@ echo "role app1 logs in with its Secret's password, writes and alters its tables
 run_action delete app1/app1 app1db --from "$run1"
 run_action delete app2/app2 app2db --from "$run2"
 run_action delete app2/app3 app3db --from "$run3"
-listed=$("$executables/pod-runner" snapshot list --repository "file://$work/repository" --json | grep -c '"rootEntry"' || true)
+listed=$("$executables/pod-runner" snapshot list --repository "$repository" --json | grep -c '"rootEntry"' || true)
 [ "$listed" = 0 ] || fail "the repository still lists $listed snapshots"
 
 say "Done"

@@ -67,7 +67,7 @@ struct TokenService: Sendable {
     private static func words(_ body: [UInt8]) -> String? {
         if let answer = try? JSONParser.parse(body) {
             let text = answer["error_description"]?.stringValue ?? answer["error"]?.stringValue
-            return text.map { String($0.prefix { $0 != "\n" && $0 != "\r" }.prefix(300)) }
+            return text.map { String($0.prefix { !$0.isNewline }.prefix(300)) }
         }
         guard let document = try? XMLReader.parse(body) else { return nil }
         let error = document.child("Error") ?? document

@@ -47,6 +47,8 @@ public struct S3Configuration: Sendable {
     public var region: String
     public var addressing: Addressing
     public var connection: CloudConnection
+    /// A file in the form of AWS's shared credentials, instead of the environment.
+    public var credentialsFile: String?
 
     /// - Parameters:
     ///   - endpoint: `host`, `host:port` or `http(s)://host:port`; nil for AWS's of the region.
