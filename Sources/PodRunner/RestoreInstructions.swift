@@ -34,22 +34,27 @@ enum RestoreInstructions {
                    psql -X -v ON_ERROR_STOP=1 -d postgres -f restored/\(BackupRecord.rolesFileName)
                    psql -X -d postgres -c '\\password ROLE'
 
-            4. Create the database as it was:
+            4. Create the database as it was. If one of that name is there, rename it first (ALTER DATABASE … RENAME TO …) and
+               drop it when all is well:
 
                    psql -X -v ON_ERROR_STOP=1 -d postgres <<'SQL'
             \(indented(create + ";"))
                    SQL
 
             5. Restore. On a server older than the one that was dumped, psql may stop at a SET of a setting the server does
-               not know; take that line out and repeat from step 4.
+               not know; take that line out and repeat from step 4. A psql that does not know \\restrict needs the lines
+               \\restrict and \\unrestrict taken out: only do that with a dump you trust.
 
                    psql -X -v ON_ERROR_STOP=1 -d \(shellQuoted(database)) -f \(shellQuoted("restored/" + record.dumpFile))
 
             6. Settings and privileges of the database itself\(finishing.isEmpty ? ": none were changed." : ":")
             \(finishing.isEmpty ? "" : "\n       psql -X -v ON_ERROR_STOP=1 -d postgres <<'SQL'" + indented(finishing) + "\n       SQL")
 
+            7. ANALYZE the database. \(BackupRecord.fileName) has the rows of every table (tables, digests) to compare with.
+
             An administrator that is no superuser has to be a member of the roles that own objects before step 4:
-            `GRANT role TO CURRENT_USER`.
+            `GRANT role TO CURRENT_USER`. If psql stops at an OWNER TO with "permission denied for schema", that role may not
+            create in the schema: GRANT CREATE ON SCHEMA … TO it, repeat, and REVOKE it at the end.
 
             """
     }

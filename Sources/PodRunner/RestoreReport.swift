@@ -30,6 +30,8 @@ struct RestoreReport: Sendable {
     /// Owners and grants that were compared with the record.
     var comparedPrivileges: Int?
     var wasPlacedBefore = false
+    /// Nothing was put in place.
+    var isDrill = false
     var warnings: [String] = []
 
     init(journal: RestoreJournal, server: PostgresSettings, dumpBytes: Int64) {
@@ -56,7 +58,8 @@ struct RestoreReport: Sendable {
             ],
             "verified": verified.map { ["tables": .integer(Int64($0.tables)), "rows": .integer($0.rows)] } ?? .null,
             "privileges": comparedPrivileges.map { .integer(Int64($0)) } ?? .null,
-            "alreadyInPlace": .bool(wasPlacedBefore), "warnings": .array(warnings.map { .string($0) }),
+            "drill": .bool(isDrill), "alreadyInPlace": .bool(wasPlacedBefore),
+            "warnings": .array(warnings.map { .string($0) }),
         ]
     }
 
@@ -64,7 +67,9 @@ struct RestoreReport: Sendable {
     var lines: [String] {
         var lines = warnings.map { "warning: \($0)" }
         let without = createdRoles.filter { $0 != loginRole }
-        if !without.isEmpty { lines.append("roles made without a password: \(without.joined(separator: ", "))") }
+        if !without.isEmpty, !isDrill {
+            lines.append("roles made without a password: \(without.joined(separator: ", "))")
+        }
         if let verified {
             lines.append("verified: \(verified.tables) tables, \(verified.rows) rows, equal to the backup by hash")
         } else if !wasPlacedBefore {
@@ -77,6 +82,12 @@ struct RestoreReport: Sendable {
             lines.append(
                 "the replaced database is kept as \(kept.name)\(until), closed to connections; `restore --undo` puts it back, "
                     + "`restore --cleanup` drops it afterwards")
+        }
+        if isDrill {
+            lines.append(
+                "the drill restored \(Figures.bytes(dumpBytes)) of dump in \(Figures.seconds(endTime.secondsSince(startTime))) on "
+                    + "\(host):\(port); what it made there is removed")
+            return lines
         }
         let duration = swapSeconds.map { ", clients were away for \(Figures.seconds($0))" } ?? ""
         lines.append(

@@ -1,7 +1,21 @@
 import Glibc
+import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+
+/// How a restore shall go, apart from what and where.
+struct RestoreChoices: Sendable {
+    var replace = false
+    var inPlace = false
+    /// Seconds the replaced database is kept.
+    var keepSeconds: Int64 = 0
+    /// Seconds between progress lines; 0 for none.
+    var heartbeat = 5
+
+    /// When a database replaced now may be dropped, in whole seconds.
+    func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }
+}
 
 /// The steps of a restore on one server:
 ///
@@ -17,7 +31,7 @@ struct RestoreRun: Sendable {
     let record: BackupRecord?
     let file: SnapshotFile
     let application: (user: String, password: Secret)?
-    let options: Restore
+    let choices: RestoreChoices
     let context: RunContext
 
     /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
@@ -53,27 +67,73 @@ struct RestoreRun: Sendable {
         }
     }
 
-    private func restore(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> RestoreReport {
-        var plan = try await plan(server, occupancy)
-        var journal = RestoreJournal(
+    /// The drill: everything a restore does except putting the database in place. What it made is removed, missing roles
+    /// that it made too.
+    ///
+    /// - Throws: as `perform`.
+    func rehearse() async throws -> RestoreReport {
+        try await PostgresClient.with(settings) { client in
+            let server = try await TargetServer(client)
+            if server.isStandby { try await check(server) }
+            try await server.lock(database)
+            _ = try await RestoreMaintenance(server: server, context: context).recover(database, snapshot: "")
+            try await check(server)
+            var plan = Plan(
+                properties: record?.database, roles: record?.roles ?? RoleClosure(roles: [], memberships: []))
+            var journal = newJournal(plan)
+            var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
+            do {
+                try await build(server, &plan, &journal, &report)
+            } catch {
+                await cleanUp(journal, report.createdRoles)
+                throw error
+            }
+            await cleanUp(journal, report.createdRoles)
+            report.isDrill = true
+            return report
+        }
+    }
+
+    private func newJournal(_ plan: Plan) -> RestoreJournal {
+        RestoreJournal(
             kind: .building, run: RunID.make(), database: database, snapshot: snapshot, step: "check",
             startTime: context.clock(), comment: plan.properties?.comment)
+    }
+
+    /// From nothing to a complete and compared side database.
+    private func build(
+        _ server: TargetServer, _ plan: inout Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await makeSide(server, plan, &journal)
+        try await prepareRoles(server, &plan, &journal, &report)
+        try await fill(server, plan, &journal, &report)
+    }
+
+    private func fill(
+        _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
+    ) async throws {
+        try await load(server, plan, &journal, &report)
+        try await finish(server, plan, &journal, &report)
+        try await analyze(server, &journal)
+        try await verify(server, plan, &journal, &report)
+    }
+
+    private func restore(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> RestoreReport {
+        var plan = try await plan(server, occupancy)
+        var journal = newJournal(plan)
         var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
         var occupancy = occupancy
         do {
-            if options.inPlace, occupancy != .absent { try await proveReadable() }
+            if choices.inPlace, occupancy != .absent { try await proveReadable() }
             try await makeSide(server, plan, &journal)
             try await prepareRoles(server, &plan, &journal, &report)
-            if options.inPlace, occupancy != .absent {
+            if choices.inPlace, occupancy != .absent {
                 try await server.drop(database)
                 occupancy = .absent
                 context.note("dropped database \"\(database)\" to make room: until the restore is done there is none")
                 context.pass("dropped")
             }
-            try await load(server, plan, &journal, &report)
-            try await finish(server, plan, &journal, &report)
-            try await analyze(server, &journal)
-            try await verify(server, plan, &journal, &report)
+            try await fill(server, plan, &journal, &report)
             try await swap(server, occupancy, plan, &journal, &report)
         } catch {
             await cleanUp(journal)
@@ -125,8 +185,8 @@ struct RestoreRun: Sendable {
             database: database, properties: record?.database,
             roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
-            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: options.replace,
-            isInPlace: options.inPlace)
+            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: choices.replace,
+            isInPlace: choices.inPlace)
     }
 
     private func plan(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> Plan {
@@ -148,13 +208,16 @@ struct RestoreRun: Sendable {
     }
 
     /// In a task of its own, because ours may be the cancelled one.
-    private func cleanUp(_ journal: RestoreJournal) async {
+    ///
+    /// - Parameter roles: roles to drop as well, which own nothing once the side database is gone.
+    private func cleanUp(_ journal: RestoreJournal, _ roles: [String] = []) async {
         let (settings, context) = (settings, context)
         await Task {
             do {
                 try await PostgresClient.with(settings) { client in
                     let server = try await TargetServer(client)
                     try await RestoreMaintenance(server: server, context: context).remove(journal)
+                    for role in roles { try await server.client.query("DROP ROLE \(SQLText.identifier(role))") }
                 }
             } catch {
                 context.note(

@@ -59,7 +59,7 @@ extension RestoreRun {
         let beat = Heartbeat("restored", context)
         let digester = Mutex(record?.tables.map { CopyDigester(key: $0.key) })
         let side = settings.with(database: journal.sideName)
-        let loaded = try await beat.during(every: options.heartbeat) {
+        let loaded = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
                 var loader = DumpLoader(client)
                 if let helper = plan.helper {
@@ -134,7 +134,7 @@ extension RestoreRun {
         (placed.kind, placed.step) = (.placed, "placed")
         var kept = journal
         (kept.kind, kept.step, kept.joined, kept.comment) = (.kept, "kept", [], plan.liveComment)
-        kept.keepUntil = options.keepUntil(context)
+        kept.keepUntil = choices.keepUntil(context.clock())
         let swap = DatabaseSwap(
             incoming: journal.sideName, name: database, outgoing: occupancy == .absent ? nil : journal.oldName,
             incomingComment: placed.text, outgoingComment: kept.text)
@@ -160,7 +160,7 @@ extension RestoreRun {
             context.pass("done")
             if occupancy != .absent {
                 report.kept = RestoreReport.Kept(
-                    name: journal.oldName, bytes: nil, until: options.keepUntil(context))
+                    name: journal.oldName, bytes: nil, until: choices.keepUntil(context.clock()))
             }
             for dropped in try await maintenance.dropExpired(locked: database) where dropped == journal.oldName {
                 report.kept = nil

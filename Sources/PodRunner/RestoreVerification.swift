@@ -30,7 +30,7 @@ extension RestoreRun {
         context.note("reading the whole snapshot before anything is dropped")
         let beat = Heartbeat("read", context)
         let state = Mutex((lexer: DumpProof(), digester: record?.tables.map { CopyDigester(key: $0.key) }))
-        try await beat.during(every: options.heartbeat) {
+        try await beat.during(every: choices.heartbeat) {
             try await file.forEachChunk { chunk in
                 beat.add(chunk.count)
                 try state.withLock { state in
@@ -55,7 +55,7 @@ extension RestoreRun {
         _ tables: TableDigests, in side: PostgresSettings, _ report: inout RestoreReport
     ) async throws {
         let beat = Heartbeat("verified", context)
-        let differences = try await beat.during(every: options.heartbeat) {
+        let differences = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
                 try await tables.differences(in: client) { beat.add(Int(clamping: $0)) }
             }

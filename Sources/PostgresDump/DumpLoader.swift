@@ -25,13 +25,15 @@ public struct DumpLoader: Sendable {
         public var leftOutDrops = 0
         /// Warnings of the server, 100 at most.
         public var warnings: [String] = []
+        var foundTable = true
+        var leftOutOfTable: [String: Int] = [:]
     }
 
     let client: PostgresClient
     /// Run after each `CREATE SCHEMA` with the schema's name.
     public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
-    /// Which objects to take; nil for all.
-    public var selection: DumpSelection?
+    /// The one table to take; nil for everything.
+    var selection: TableSelection?
 
     /// - Parameter client: to the database that is restored, used by nobody else meanwhile.
     public init(_ client: PostgresClient) { self.client = client }
@@ -41,7 +43,7 @@ public struct DumpLoader: Sendable {
     public func load(
         _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws -> Report {
-        let state = Mutex(LoadState())
+        let state = Mutex(LoadState(selection: selection))
         try await source { chunk in
             let pieces = try state.withLock { state in
                 state.report.bytes += Int64(chunk.count)
@@ -63,13 +65,19 @@ public struct DumpLoader: Sendable {
         return state.withLock { state in
             var report = state.report
             report.warnings = client.connection.warnings.take()
+            if let selection = state.selection {
+                (report.foundTable, report.leftOutOfTable) = (selection.isFound, selection.leftOut)
+            }
             return report
         }
     }
 
     private func perform(_ piece: DumpLexer.Piece, _ state: borrowing Mutex<LoadState>) async throws {
         switch piece {
-        case .statement(let statement): try await perform(statement, state)
+        case .statement(let statement):
+            for wanted in try state.withLock({ try $0.selected(statement, targetMajor: client.serverMajor) }) {
+                try await perform(wanted, state)
+            }
         case .rows(let bytes):
             guard let copy = state.withLock({ $0.copy }) else { return }
             try await attempt(copy) { try $0.send(rows: bytes) }
@@ -81,8 +89,6 @@ public struct DumpLoader: Sendable {
     }
 
     private func perform(_ statement: DumpStatement, _ state: borrowing Mutex<LoadState>) async throws {
-        guard state.withLock({ $0.wants(statement, targetMajor: client.serverMajor) }) else { return }
-        if let selection, !selection.includes(statement) { return }
         let text = statement.text
         let outcome = try await attempt(statement) { try $0.run(statement: text) }
         switch (outcome, statement.isCopyFromInput) {
@@ -137,13 +143,21 @@ extension PostgresError {
 }
 
 private struct LoadState {
+    var selection: TableSelection?
     var lexer = DumpLexer()
     var report = DumpLoader.Report()
     var copy: DumpStatement?
     /// Still among the settings and DROPs a dump starts with.
     var isInStart = true
 
-    mutating func wants(_ statement: DumpStatement, targetMajor: Int) -> Bool {
+    init(selection: TableSelection?) { self.selection = selection }
+
+    mutating func selected(_ statement: DumpStatement, targetMajor: Int) throws -> [DumpStatement] {
+        guard wants(statement, targetMajor: targetMajor) else { return [] }
+        return try selection?.take(statement) ?? [statement]
+    }
+
+    private mutating func wants(_ statement: DumpStatement, targetMajor: Int) -> Bool {
         let text = statement.head
         if text.hasPrefix("SET ") {
             let name = text.dropFirst(4).prefix { $0 != " " && $0 != "=" }
@@ -225,7 +239,10 @@ extension PostgresError {
 
     /// `COPY items, line 3, column id: "x"` → 3.
     private static func copyLine(_ context: String) -> Int? {
-        guard context.hasPrefix("COPY "), let found = context.lastRange(of: ", line ") else { return nil }
-        return Int(context[found.upperBound...].prefix { $0.isNumber && $0.isASCII })
+        let marker = ", line "
+        guard context.hasPrefix("COPY "),
+            let start = context.indices.first(where: { context[$0...].hasPrefix(marker) })
+        else { return nil }
+        return Int(context[start...].dropFirst(marker.count).prefix { $0.isNumber && $0.isASCII })
     }
 }

@@ -13,6 +13,13 @@ struct ServerFailure: Error, Sendable, Hashable {
     /// Characters from 1, in the statement.
     var position: Int?
 
+    init(sqlState: String?, message: String, context: String? = nil, position: Int? = nil) {
+        self.sqlState = sqlState
+        self.message = message
+        self.context = context
+        self.position = position
+    }
+
     init(_ result: OpaquePointer?, _ connection: OpaquePointer) {
         func field(_ code: Character) -> String? {
             code.asciiValue.flatMap { PQresultErrorField(result, Int32($0)) }.map { String(cString: $0) }

@@ -61,6 +61,15 @@ struct Restore: PodRunnerAction {
         case none, json
     }
 
+    @Option(
+        help: ArgumentHelp(
+            "Restore only this table, into a new schema restored_TIME of the database that is there.",
+            discussion: """
+                With its rows, sequences, defaults, constraints and indexes; without foreign keys, triggers, policies and grants. \
+                SCHEMA.TABLE, or TABLE where that is unique. The live tables are not touched.
+                """, valueName: "name"))
+    var table: String?
+
     @Flag(
         help: ArgumentHelp(
             "For servers without room for both: drop the live database first. Needs --yes-drop-first.",
@@ -105,9 +114,8 @@ struct Restore: PodRunnerAction {
     /// Of `--keep-old`.
     var keepSeconds: Int64 { Self.seconds(keepOld) ?? 0 }
 
-    /// When a database replaced now may be dropped, in whole seconds.
-    func keepUntil(_ context: RunContext) -> Timestamp {
-        Timestamp(seconds: context.clock().seconds).adding(seconds: keepSeconds)
+    var choices: RestoreChoices {
+        RestoreChoices(replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat)
     }
 
     /// `90s`, `30m`, `24h`, `7d`, `0`; at most ten years.
@@ -139,7 +147,8 @@ struct Restore: PodRunnerAction {
             let run = RestoreRun(
                 settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
                 record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
-                options: self, context: context)
+                choices: choices, context: context)
+            if let table { return try await restore(table: table, run, context) }
             if plan { return try await printPlan(run.preflight(), context) }
             var report = try await run.perform()
             report.endTime = context.clock()
@@ -175,7 +184,7 @@ struct Restore: PodRunnerAction {
     }
 
     /// The dump's entry, and the record beside it when pod-runner made the snapshot.
-    private static func contents(
+    static func contents(
         of snapshot: Snapshot, file: String, in repository: Repository
     ) async throws -> (dump: DirectoryEntry, record: BackupRecord?) {
         guard snapshot.root.kind == .directory else { return (snapshot.root, nil) }

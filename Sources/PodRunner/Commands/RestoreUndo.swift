@@ -24,7 +24,7 @@ extension Restore {
             var journal = last.journal
             (journal.run, journal.step, journal.comment) = (RunID.make(), "undone", live?.comment)
             journal.updateTime = context.clock()
-            journal.keepUntil = keepUntil(context)
+            journal.keepUntil = choices.keepUntil(context.clock())
             let swap = DatabaseSwap(
                 incoming: last.name, name: database, outgoing: live == nil ? nil : journal.oldName,
                 incomingComment: last.journal.comment, outgoingComment: journal.text)

@@ -16,7 +16,8 @@ struct PodRunner: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Backup.self, Check.self, Restore.self, Delete.self, Location.self, Output.self, RepositoryGroup.self,
+            Backup.self, Check.self, Restore.self, Verify.self, Delete.self, Location.self, Output.self,
+            RepositoryGroup.self,
             SnapshotGroup.self, ImmutabilityGroup.self,
         ])
 }

@@ -1,0 +1,87 @@
+import GoFormats
+import KopiaRepository
+import PostgresDump
+import RunnerContract
+
+extension Restore {
+    /// One table of the snapshot, into a schema of its own in the live database.
+    func restore(table name: String, _ run: RestoreRun, _ context: RunContext) async throws {
+        guard let tables = run.record?.tables else {
+            throw PodRunnerError(
+                .input, "the snapshot does not say which tables it has, so one of them cannot be taken out",
+                hint:
+                    "--table needs a snapshot made by pod-runner backup; restore the whole under another name (--dbname)"
+            )
+        }
+        let table = try Self.find(name, in: tables)
+        let schema = "restored_\(Self.compact(context.clock()))"
+        let roles = run.record?.roles.roles.filter { !$0.isSuperuser }.map(\.name) ?? []
+        let owner = run.record?.privileges?.entries.first {
+            $0.kind == "owner" && $0.object.hasSuffix(" \(table.displayName)")
+        }?.role
+        let outcome = try await PostgresClient.with(run.settings) { client in
+            let server = try await TargetServer(client)
+            let present = try await server.roleNames()
+            let live = try await server.owner(of: run.database).map { [$0] } ?? []
+            return try await server.asOwner(of: live + roles.filter { present.contains($0) }) {
+                try await PostgresClient.with(run.settings.with(database: run.database)) { client in
+                    let restore = TableRestore(table: table, tables: tables, schema: schema, owner: owner)
+                    return try await restore.perform(on: client) { [file = run.file] write in
+                        try await file.forEachChunk { try await write($0) }
+                    }
+                }
+            }
+        }
+        guard outcome.differences.isEmpty else {
+            throw run.verificationError(outcome.differences, what: "the restored rows are not those of the backup")
+        }
+        let leftOut = outcome.leftOut.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        context.note(
+            "table \(table.qualifiedName) is restored as \(SQLText.identifier(schema)).\(SQLText.identifier(table.table)) in database "
+                + "\"\(run.database)\": \(table.rows) rows, equal to the backup by hash")
+        if !leftOut.isEmpty { context.note("left out: \(leftOut)") }
+        let report: JSONValue = [
+            "database": .string(run.database), "snapshot": .string(run.snapshot), "schema": .string(schema),
+            "table": .string(table.table), "from": .string(table.qualifiedName), "rows": .integer(table.rows),
+            "leftOut": .object(
+                JSONObject(
+                    outcome.leftOut.sorted { $0.key < $1.key }.map {
+                        JSONObject.Member(key: $0.key, value: .integer(Int64($0.value)))
+                    })),
+        ]
+        if output == .json { try await context.print(GoJSON.text(report)) }
+        if let outputName {
+            try await context.print(PhaseOutput(checking: outputName, value: GoJSON.text(report)).line)
+        }
+    }
+
+    private static func find(_ name: String, in tables: TableDigests) throws -> TableDigest {
+        let found = tables.tables.filter { $0.table == name || "\($0.schema).\($0.table)" == name }
+        if let table = found.first, found.count == 1 { return table }
+        let names = (found.isEmpty ? tables.tables : found).map { "\($0.schema).\($0.table)" }
+        let some = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+        throw PodRunnerError(
+            .input,
+            found.isEmpty
+                ? "the snapshot has no table \"\(name)\"" : "the snapshot has \(found.count) tables \"\(name)\"",
+            hint: names.isEmpty ? nil : "name one of: \(some)")
+    }
+
+    /// `20261125t215958`.
+    private static func compact(_ time: Timestamp) -> String {
+        String(time.description.prefix { $0 != "." && $0 != "Z" }.filter { $0 != "-" && $0 != ":" }).lowercased()
+    }
+}
+
+extension TableDigest {
+    /// As `quote_ident` writes it: `public.items`, `public."Items"`.
+    var displayName: String {
+        func quoted(_ name: String) -> String {
+            let isPlain = name.utf8.allSatisfy {
+                (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f
+            }
+            return isPlain ? name : SQLText.identifier(name)
+        }
+        return "\(quoted(schema)).\(quoted(table))"
+    }
+}

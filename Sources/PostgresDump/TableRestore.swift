@@ -1,0 +1,169 @@
+/// Takes one table out of a dump: what makes it, its sequences, defaults, rows, constraints, indexes and comments, under
+/// another schema.
+///
+/// Foreign keys, triggers, rules, policies and grants stay out: they would tie the table to the live ones.
+///
+/// Names are told by their quotes, so the dump must be one with every identifier quoted (`--quote-all-identifiers`).
+///
+/// Concurrency and memory: a value; holds the statements of the dump's sequences until it knows whose they are.
+struct TableSelection: Sendable {
+    let schema: String
+    let table: String
+    /// Where the table goes.
+    let target: String
+
+    private var sequences: [String: [DumpStatement]] = [:]
+    private var owned: Set<String> = []
+    private var isInStart = true
+    private(set) var isFound = false
+    /// Types of what was left out, with their number.
+    private(set) var leftOut: [String: Int] = [:]
+
+    init(schema: String, table: String, target: String) {
+        self.schema = schema
+        self.table = table
+        self.target = target
+    }
+
+    private var name: String { "\(SQLText.identifier(schema)).\(SQLText.identifier(table))" }
+
+    /// The statements to run now, rewritten; often none.
+    ///
+    /// - Throws: `PostgresError.Code.restore` for a table that cannot stand alone.
+    mutating func take(_ statement: DumpStatement) throws -> [DumpStatement] {
+        let text = statement.head
+        if text.hasPrefix("SET ") || (isInStart && text.hasPrefix("SELECT pg_catalog.set_config(")) {
+            return [statement]
+        }
+        isInStart = false
+        let type = statement.entry?.type ?? ""
+        if statement.isCopyFromInput {
+            return text.hasPrefix("COPY \(name) (") || text.hasPrefix("COPY \(name) FROM") ? [rewritten(statement)] : []
+        }
+        switch type {
+        case "TABLE" where statement.entry?.name == table && statement.entry?.schema == schema:
+            try checkStandsAlone(statement)
+            isFound = true
+            return [rewritten(statement)]
+        case "SEQUENCE": return takeSequence(statement, text)
+        case "SEQUENCE OWNED BY" where text.contains(" OWNED BY \(name)."):
+            guard let sequence = statement.entry?.name else { return [] }
+            owned.insert(sequence)
+            return ((sequences.removeValue(forKey: sequence) ?? []) + [statement]).map(rewritten)
+        case "SEQUENCE SET":
+            guard let sequence = statement.entry?.name, statement.entry?.schema == schema, owned.contains(sequence)
+            else {
+                return []
+            }
+            return [rewritten(statement)]
+        case "DEFAULT" where text.hasPrefix("ALTER TABLE ONLY \(name) "),
+            "CONSTRAINT" where text.hasPrefix("ALTER TABLE ONLY \(name)\n"),
+            "CHECK CONSTRAINT" where text.hasPrefix("ALTER TABLE \(name)\n"),
+            "INDEX" where text.contains(" ON \(name) "),
+            "COMMENT"
+        where text.hasPrefix("COMMENT ON TABLE \(name) IS ") || text.hasPrefix("COMMENT ON COLUMN \(name)."):
+            return [rewritten(statement)]
+        default:
+            if text.contains(name) { leftOut[type.lowercased(), default: 0] += 1 }
+            return []
+        }
+    }
+
+    private mutating func takeSequence(_ statement: DumpStatement, _ text: String) -> [DumpStatement] {
+        guard let sequence = statement.entry?.name, statement.entry?.schema == schema else { return [] }
+        // A column that is an identity makes its sequence itself.
+        if text.hasPrefix("ALTER TABLE \(name) ALTER COLUMN ") {
+            owned.insert(sequence)
+            return [rewritten(statement)]
+        }
+        if owned.contains(sequence) { return [rewritten(statement)] }
+        sequences[sequence, default: []].append(statement)
+        return []
+    }
+
+    private func checkStandsAlone(_ statement: DumpStatement) throws {
+        let text = String(decoding: statement.text, as: UTF8.self)
+        guard text.hasPrefix("CREATE ") else { return }
+        guard !text.contains("\nPARTITION BY ") else {
+            throw PostgresError(
+                .restore, "table \(name) is partitioned and holds no rows itself",
+                hint: "name one of its partitions with --table")
+        }
+        guard !text.contains("\nINHERITS (") else {
+            throw PostgresError(
+                .restore, "table \(name) inherits from another, whose live table would show the restored rows",
+                hint: "restore the whole database under another name (--dbname) and copy from there")
+        }
+    }
+
+    private func rewritten(_ statement: DumpStatement) -> DumpStatement {
+        var statement = statement
+        for object in [table] + owned {
+            let old = "\(SQLText.identifier(schema)).\(SQLText.identifier(object))"
+            let new = "\(SQLText.identifier(target)).\(SQLText.identifier(object))"
+            statement.text = statement.text.replacing(Array(old.utf8), with: Array(new.utf8))
+        }
+        return statement
+    }
+}
+
+extension [UInt8] {
+    func replacing(_ old: [UInt8], with new: [UInt8]) -> [UInt8] {
+        guard let first = old.first, count >= old.count else { return self }
+        var result: [UInt8] = []
+        var position = 0
+        while position < count {
+            if self[position] == first, position + old.count <= count,
+                self[position..<(position + old.count)].elementsEqual(old)
+            {
+                result += new
+                position += old.count
+            } else {
+                result.append(self[position])
+                position += 1
+            }
+        }
+        return result
+    }
+}
+
+/// Puts one table of a dump into a schema of its own in a database, in one transaction: all of it or nothing.
+public struct TableRestore: Sendable {
+    public let table: TableDigest
+    public let tables: TableDigests
+    /// The schema that is made.
+    public let schema: String
+    /// Of the table, and so of the schema; nil for the administrator.
+    public let owner: String?
+
+    public init(table: TableDigest, tables: TableDigests, schema: String, owner: String?) {
+        self.table = table
+        self.tables = tables
+        self.schema = schema
+        self.owner = owner
+    }
+
+    /// - Parameter source: as for `DumpLoader.load`.
+    /// - Returns: the types of what was left out, with their number.
+    /// - Throws: `PostgresError`; what `source` throws. Rows that are not those of the backup come back as differences.
+    public func perform(
+        on client: PostgresClient,
+        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> (leftOut: [String: Int], differences: [TableDifference]) {
+        try await client.query("BEGIN")
+        let authorization = owner.map { " AUTHORIZATION \(SQLText.identifier($0))" } ?? ""
+        try await client.query("CREATE SCHEMA \(SQLText.identifier(schema))\(authorization)")
+        var loader = DumpLoader(client)
+        loader.selection = TableSelection(schema: table.schema, table: table.table, target: schema)
+        let report = try await loader.load(source)
+        guard report.foundTable else {
+            throw PostgresError(.restore, "the dump does not make table \(table.qualifiedName)")
+        }
+        var moved = table
+        moved.schema = schema
+        let only = TableDigests(key: tables.key, settings: tables.settings, tables: [moved])
+        let differences = try await only.differences(in: client)
+        try await client.query(differences.isEmpty ? "COMMIT" : "ROLLBACK")
+        return (report.leftOutOfTable, differences)
+    }
+}

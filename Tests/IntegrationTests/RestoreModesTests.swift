@@ -1,0 +1,137 @@
+import Glibc
+import GoFormats
+import ProcessIO
+import Testing
+
+extension IntegrationTests {
+    /// Restores that are not the usual one: in place, one table, the drill, only looking.
+    struct RestoreModes {
+        @Test func inPlaceDropsFirstAndOnlyWhenToldTo() async throws {
+            try await RestoreScene.with("inplace") { bench, scene in
+                try await scene.pair.sql("DELETE FROM items WHERE id > 100", database: scene.database)
+                let before = try await scene.pair.itemsHash("inplace")
+                let untold = try await scene.runner.run(scene.arguments + ["--in-place"])
+                #expect(untold.exit == .exited(2))
+                #expect(
+                    untold.errors.contains("--in-place drops the live database before the restored one is complete"))
+
+                // A snapshot that is not what it says is found before anything is dropped.
+                let flags = ["--in-place", "--yes-drop-first"]
+                let bad = try await scene.tampered(bench) { $0.replacingFirst("\n7\t", with: "\n7777\t") }
+                let refused = try await scene.runner.run(scene.arguments(restoring: bad) + flags)
+                #expect(refused.exit == .exited(6), "\(refused.testDescription)")
+                #expect(try await scene.pair.itemsHash("inplace") == before)
+
+                let killed = try await scene.runner.with(["POD_RUNNER_CRASH_AT": "dropped"]).run(
+                    scene.arguments + flags)
+                #expect(killed.exit == .signalled(SIGKILL), "\(killed.testDescription)")
+                try await scene.pair.waitForNoRunner()
+                let again = try await scene.runner.run(scene.arguments + flags)
+                #expect(again.exit == .exited(0), "\(again.testDescription)")
+                #expect(try await scene.pair.itemsHash("inplace") == scene.hash)
+                let over = try await scene.runner.run(scene.arguments + flags)
+                #expect(over.exit == .exited(0), "\(over.testDescription)")
+                #expect(over.errors.contains("dropped database \"inplacedb\" to make room"))
+                #expect(try await scene.pair.itemsHash("inplace") == scene.hash)
+                #expect(try await scene.leftovers() == "")
+            }
+        }
+
+        @Test func oneTableComesIntoASchemaOfItsOwn() async throws {
+            let setup = """
+                CREATE SCHEMA "Other"; CREATE TABLE "Other"."My items" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                    item int REFERENCES items, twice int GENERATED ALWAYS AS (item * 2) STORED CHECK (twice > 0));
+                INSERT INTO "Other"."My items" (item) SELECT id FROM items WHERE id < 50;
+                CREATE INDEX "by item" ON "Other"."My items" (item); COMMENT ON TABLE "Other"."My items" IS 'mine';
+                CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (9);
+                INSERT INTO parts VALUES (1), (2);
+                """
+            try await RestoreScene.with("onetable", setup: setup) { bench, scene in
+                try await scene.pair.sql(
+                    "SET ROLE onetable; TRUNCATE items CASCADE", database: scene.database)
+                for (name, rows) in [("items", 300), ("Other.My items", 49), ("public.part1", 2)] {
+                    let restored = try await scene.runner.run(
+                        scene.arguments + ["--table", name, "--output", "json"])
+                    #expect(restored.exit == .exited(0), "\(name): \(restored.testDescription)")
+                    let report = try JSONParser.parse(restored.output)
+                    #expect(report["rows"] == .integer(Int64(rows)))
+                    let schema = try #require(report["schema"]?.stringValue)
+                    let table = try #require(report["table"]?.stringValue)
+                    // The application uses it, and it stands alone.
+                    let count = try await scene.pair.sql(
+                        "SET ROLE onetable; SELECT count(*) FROM \"\(schema)\".\"\(table)\"", database: scene.database)
+                    #expect(count.trimmed == "\(rows)")
+                    let sequences = try await scene.pair.sql(
+                        """
+                        SELECT count(*) FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+                        JOIN pg_namespace n ON n.oid = s.relnamespace JOIN pg_class t ON t.oid = d.refobjid AND t.relnamespace <> n.oid
+                        WHERE n.nspname = '\(schema)'
+                        """, database: scene.database)
+                    #expect(sequences.trimmed == "0")
+                    try await scene.pair.sql("DROP SCHEMA \"\(schema)\" CASCADE", database: scene.database)
+                }
+                // The live tables are as they were.
+                let live = try await scene.pair.sql("SELECT count(*) FROM items", database: scene.database)
+                #expect(live.trimmed == "0")
+                let unknown = try await scene.runner.run(scene.arguments + ["--table", "item"])
+                #expect(unknown.exit == .exited(3))
+                #expect(unknown.errors.contains("the snapshot has no table \"item\"\nhint: name one of: "))
+                let partitioned = try await scene.runner.run(scene.arguments + ["--table", "parts"])
+                #expect(partitioned.exit == .exited(3), "\(partitioned.testDescription)")
+            }
+        }
+
+        @Test func theDrillLeavesAReportAndNothingElse() async throws {
+            try await RestoreScene.with("drilled") { bench, scene in
+                try await scene.pair.dropApplication("drilled")
+                let drill = try await scene.runner.run([
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot, "--restore-into",
+                    "scratch", "--json",
+                ])
+                #expect(drill.exit == .exited(0), "\(drill.testDescription)")
+                let report = try JSONParser.parse(drill.output)
+                #expect(report["drill"] == .bool(true))
+                #expect(report["verified"]?["tables"] == .integer(1))
+                #expect(report["verified"]?["rows"] == .integer(300))
+                let left = try await scene.pair.sql(
+                    "SELECT datname FROM pg_database WHERE datname LIKE 'scratch%' UNION SELECT rolname FROM pg_roles WHERE rolname IN ('drilled') OR rolname LIKE 'karaffe%'"
+                )
+                #expect(left.trimmed == "")
+                let listed = try await bench.podRunner.succeed([
+                    "snapshot", "list", "--repository", scene.repositoryURL, "--json",
+                ])
+                #expect(listed.contains("Restore drill of snapshot \(scene.snapshot)"))
+                #expect(listed.contains("/drills"))
+                let read = try await bench.podRunner.run([
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot,
+                ])
+                #expect(read.exit == .exited(0), "\(read.testDescription)")
+
+                let bad = try await scene.tampered(bench) { $0.replacingFirst("\n7\t", with: "\n7777\t") }
+                let failed = try await scene.runner.run([
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", bad, "--restore-into", "scratch",
+                ])
+                #expect(failed.exit == .exited(6), "\(failed.testDescription)")
+            }
+        }
+
+        @Test func lookingChangesNothing() async throws {
+            try await RestoreScene.with("looked") { bench, scene in
+                let catalog = "SELECT string_agg(d::text, ',' ORDER BY oid) FROM pg_database d"
+                let before = try await scene.pair.sql(catalog)
+                let go = try await scene.runner.run(scene.arguments + ["--plan"])
+                #expect(go.exit == .exited(0), "\(go.testDescription)")
+                #expect(go.output.hasSuffix("\ngo\n"))
+                let noGo = try await scene.runner.run(
+                    scene.arguments.filter { $0 != "--replace" } + ["--plan", "--output", "json"])
+                #expect(noGo.exit == .exited(4))
+                #expect(try JSONParser.parse(noGo.output)["go"] == .bool(false))
+                let standby = try await scene.runner.with(["PGHOST": scene.pair.standby])
+                    .run(scene.arguments + ["--plan"])
+                #expect(standby.exit == .exited(4))
+                #expect(standby.output.contains("is on a standby, which takes no writes"))
+                #expect(try await scene.pair.sql(catalog) == before)
+            }
+        }
+    }
+}
