@@ -198,7 +198,8 @@ let package = Package(
             ],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "KopiaFormatTests", dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats"],
+            name: "KopiaFormatTests",
+            dependencies: ["KopiaFormat", "KopiaBlob", "TestSupport", "GoFormats", "COpenSSL"],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "KopiaContentTests",
