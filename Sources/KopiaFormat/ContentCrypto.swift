@@ -67,6 +67,22 @@ public struct ContentCrypto: Sendable {
             plaintext, iv: iv, nonce: try randomBytes(AuthenticatedCipher.nonceLength), appendingTo: &output)
     }
 
+    /// The encrypted bytes as arrays of 1 MiB and a shorter last one: for long contents, which go into a pack like that.
+    /// With error correction it is one array.
+    public func encryptInPieces(_ plaintext: RawSpan, iv: EncryptionIV) throws(FormatError) -> [[UInt8]] {
+        guard errorCorrection == nil, plaintext.byteCount + AuthenticatedCipher.overhead > Self.pieceLength else {
+            var output: [UInt8] = []
+            try encrypt(plaintext, iv: iv, appendingTo: &output)
+            return [output]
+        }
+        return try cipher.seal(
+            plaintext, key: try contentKeys.code(iv.bytes), nonce: try randomBytes(AuthenticatedCipher.nonceLength),
+            additionalData: iv.bytes, pieceLength: Self.pieceLength)
+    }
+
+    /// Bytes. With what an array needs besides it stays below the size that glibc maps on its own.
+    public static let pieceLength = 1 << 20
+
     /// - Parameter nonce: 12 bytes; anything but fresh random ones is for tests.
     package func encrypt(
         _ plaintext: RawSpan, iv: EncryptionIV, nonce: [UInt8], appendingTo output: inout [UInt8]
@@ -143,6 +159,9 @@ public struct ContentCrypto: Sendable {
     ) throws(FormatError) -> (bytes: [UInt8], headerID: UInt32) {
         try Compression.compress(plaintext, headerID: headerID)
     }
+
+    /// Takes back what `compress` made, for the next call; leaves an empty array.
+    public func reuse(_ compressed: inout [UInt8]) { OutputBuffers.give(&compressed) }
 
     /// The plaintext of a content whose index entry says `headerID`.
     ///

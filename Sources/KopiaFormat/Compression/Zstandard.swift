@@ -9,7 +9,7 @@ internal import Synchronization
 enum Zstandard {
     /// `header ‖ frame`, or nil when that would be longer than `lengthMax`.
     static func compress(
-        _ plaintext: [UInt8], level: Int32, header: [UInt8], lengthMax: Int
+        _ plaintext: [UInt8], level: Int32, hashLog: Int32 = 0, header: [UInt8], lengthMax: Int
     ) throws(FormatError) -> [UInt8]? {
         guard lengthMax > header.count, let context = compressors.take() else {
             if lengthMax <= header.count { return nil }
@@ -18,17 +18,22 @@ enum Zstandard {
         defer { compressors.give(context) }
         _ = ZSTD_CCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
         _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_compressionLevel, level)
+        _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_hashLog, hashLog)
         var code = 0
-        let output = [UInt8](unsafeUninitializedCapacity: lengthMax) { buffer, filled in
-            guard let base = buffer.baseAddress else { return }
-            for (position, byte) in header.enumerated() { base[position] = byte }
-            code = plaintext.withUnsafeBytes { input in
-                ZSTD_compress2(
-                    context.pointer, base + header.count, lengthMax - header.count, input.baseAddress, input.count)
+        var output = OutputBuffers.take(lengthMax)
+        output.append(addingCapacity: lengthMax) { (span: inout OutputSpan<UInt8>) in
+            span.withUnsafeMutableBufferPointer { buffer, filled in
+                guard let base = buffer.baseAddress else { return }
+                for (position, byte) in header.enumerated() { base[position] = byte }
+                code = plaintext.withUnsafeBytes { input in
+                    ZSTD_compress2(
+                        context.pointer, base + header.count, lengthMax - header.count, input.baseAddress, input.count)
+                }
+                filled = ZSTD_isError(code) == 0 ? header.count + code : 0
             }
-            filled = ZSTD_isError(code) == 0 ? header.count + code : 0
         }
         guard ZSTD_isError(code) != 0 else { return output }
+        OutputBuffers.give(&output)
         if ZSTD_getErrorCode(code) == ZSTD_error_dstSize_tooSmall { return nil }
         throw FormatError(.library, "libzstd could not compress: \(String(cString: ZSTD_getErrorName(code)))")
     }

@@ -63,6 +63,56 @@ struct AuthenticatedCipher: Sendable {
         guard succeeded else { throw FormatError(.library, "libcrypto could not encrypt with \(name)") }
     }
 
+    /// `nonce ‖ ciphertext ‖ tag` as arrays of `pieceLength` bytes, at least 64, and a last one of up to 15 more, where
+    /// one array of the whole would be another size each time.
+    func seal(
+        _ plaintext: RawSpan, key: [UInt8], nonce: [UInt8], additionalData: [UInt8], pieceLength: Int
+    ) throws(FormatError) -> [[UInt8]] {
+        let context = try context(key: key, nonce: nonce, encrypts: true)
+        defer { EVP_CIPHER_CTX_free(context) }
+        var step: Int32 = 0
+        var succeeded =
+            additionalData.isEmpty
+            || EVP_CipherUpdate(context, nil, &step, additionalData, Int32(clamping: additionalData.count)) == 1
+        let total = plaintext.byteCount + Self.overhead
+        var pieces: [[UInt8]] = []
+        var done = 0
+        var before = nonce[...]
+        while succeeded, done < total {
+            var length = min(pieceLength, total - done)
+            // The tag lies in one piece.
+            if total - done - length < Self.tagLength { length = total - done }
+            let isLast = done + length == total
+            // All of one size, which the allocator finds again.
+            let piece = [UInt8](unsafeUninitializedCapacity: pieceLength + Self.tagLength) { buffer, filled in
+                guard let base = buffer.baseAddress else { return }
+                for byte in before {
+                    base[filled] = byte
+                    filled += 1
+                }
+                let start = max(0, done - Self.nonceLength)
+                let count = length - filled - (isLast ? Self.tagLength : 0)
+                succeeded = plaintext.extracting(start..<(start + count)).withUnsafeBytes { input in
+                    guard let source = input.baseAddress, !input.isEmpty else { return true }
+                    return EVP_CipherUpdate(
+                        context, base + filled, &step, source.assumingMemoryBound(to: UInt8.self), Int32(input.count))
+                        == 1
+                }
+                filled += count
+                guard succeeded, isLast else { return }
+                succeeded =
+                    EVP_CipherFinal_ex(context, base + filled, &step) == 1
+                    && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagLength), base + filled) == 1
+                filled += Self.tagLength
+            }
+            pieces.append(piece)
+            before = []
+            done += length
+        }
+        guard succeeded else { throw FormatError(.library, "libcrypto could not encrypt with \(name)") }
+        return pieces
+    }
+
     /// The plaintext of `nonce ‖ ciphertext ‖ tag`, or nil when it does not authenticate.
     func open(_ stored: RawSpan, key: [UInt8], additionalData: [UInt8]) throws(FormatError) -> [UInt8]? {
         let count = stored.byteCount - Self.overhead
