@@ -8,7 +8,6 @@ struct ChunkCutter {
     private var tested = 0
     private var block: [UInt8] = []
     private var position = 0
-    private var spare: [UInt8]?
 
     init(splitter: Splitter) {
         self.splitter = splitter
@@ -16,20 +15,18 @@ struct ChunkCutter {
         chunk.reserveCapacity(splitter.lengthMax)
     }
 
-    /// - Parameter block: the next bytes of the stream; the one before must be used up (`nextChunk` returned nil).
+    /// - Parameter block: the next bytes of the stream; the one before must be used up (`nextCut` returned nil).
     mutating func begin(_ block: [UInt8]) {
         self.block = block
         position = 0
     }
 
-    /// The next chunk that ends in the block, or nil when the rest of it was taken in.
-    mutating func nextChunk() -> [UInt8]? {
+    /// Length of the next chunk that ends in the block, or nil when the rest of it was taken in. `take` must follow.
+    mutating func nextCut() -> Int? {
         while true {
             // A step may already hold more than one chunk.
             if chunk.count > tested {
-                if let cut = chunk.withUnsafeBufferPointer({ splitter.cut(in: $0, tested: tested) }) {
-                    return split(at: cut)
-                }
+                if let cut = chunk.withUnsafeBufferPointer({ splitter.cut(in: $0, tested: tested) }) { return cut }
                 tested = chunk.count
             }
             guard position < block.count else { return nil }
@@ -47,15 +44,12 @@ struct ChunkCutter {
         return chunk
     }
 
-    /// Gives back a buffer that is no longer needed.
-    mutating func recycle(_ buffer: [UInt8]?) {
-        guard let buffer, spare == nil else { return }
-        spare = buffer
-    }
-
-    private mutating func split(at cut: Int) -> [UInt8] {
-        var next = spare ?? []
-        spare = nil
+    /// The chunk that `nextCut` found.
+    ///
+    /// - Parameter spares: buffers that are no longer needed; one is taken for the chunk after it. Taken out of the
+    ///   caller's hands, because with a second reference to it an array that is emptied gets new memory.
+    mutating func take(_ cut: Int, reusing spares: inout [[UInt8]]) -> [UInt8] {
+        var next = spares.popLast() ?? []
         next.removeAll(keepingCapacity: true)
         next.reserveCapacity(splitter.lengthMax)
         next.append(contentsOf: chunk[cut...])

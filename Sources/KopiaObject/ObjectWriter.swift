@@ -86,9 +86,10 @@ public struct ObjectWriter: Sendable {
             while let block = try await next() {
                 try Task.checkCancellation()
                 cutter.begin(block)
-                while let chunk = cutter.nextChunk() {
-                    try await line.store(chunk, in: &group)
-                    cutter.recycle(line.takeBuffer())
+                while let cut = cutter.nextCut() {
+                    // Before the next chunk begins, so that a buffer is free for it.
+                    try await line.makeRoom(for: cut, &group)
+                    try await line.store(cutter.take(cut, reusing: &line.spares), in: &group)
                     guard let checkpointInterval, ContinuousClock.now - lastCheckpoint >= checkpointInterval else {
                         continue
                     }
@@ -145,7 +146,7 @@ private struct StoredBatch: Sendable {
     let objects: [ObjectID]
     let lengths: [Int]
     /// Handed back for the next chunk.
-    let buffer: [UInt8]
+    var buffer: [UInt8]
 }
 
 /// The chunks between cutter and table: bounded, stored in any order, entered in order.
@@ -160,7 +161,8 @@ private struct ChunkLine {
     private var enteredBatches = 0
     private var inFlight = 0
     private var ahead: [Int: StoredBatch] = [:]
-    private var spare: [UInt8]?
+    /// Buffers that nobody needs any more; with those in use never more than chunks in flight and one.
+    var spares: [[UInt8]] = []
     private let limit: Int
 
     init(writer: ObjectWriter) {
@@ -173,6 +175,14 @@ private struct ChunkLine {
         gathered.append(chunk)
         gatheredLength += chunk.count
         if gatheredLength >= ObjectWriter.batchLength { try await send(&group) }
+    }
+
+    /// Waits until a chunk of this length can be sent without waiting, if it is to be sent at once.
+    mutating func makeRoom(
+        for length: Int, _ group: inout ThrowingTaskGroup<StoredBatch, any Error>
+    ) async throws {
+        guard gatheredLength + length >= ObjectWriter.batchLength else { return }
+        while inFlight >= limit { try await receive(&group) }
     }
 
     private mutating func send(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
@@ -190,14 +200,12 @@ private struct ChunkLine {
         while inFlight > 0 { try await receive(&group) }
     }
 
-    mutating func takeBuffer() -> [UInt8]? {
-        defer { spare = nil }
-        return spare
-    }
-
     private mutating func receive(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
-        guard let stored = try await group.next() else { return }
+        guard var stored = try await group.next() else { return }
         inFlight -= 1
+        // Not kept until its turn: behind a slow chunk any number of others may be done.
+        if spares.count <= limit { spares.append(stored.buffer) }
+        stored.buffer = []
         ahead[stored.number] = stored
         while let next = ahead.removeValue(forKey: enteredBatches) {
             enteredBatches += 1
@@ -206,7 +214,6 @@ private struct ChunkLine {
                     throw ObjectError(.malformed, object: object, "the store returned an unusable ID: \(problem)")
                 }
             }
-            spare = spare ?? next.buffer
         }
     }
 }
