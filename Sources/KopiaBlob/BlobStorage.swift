@@ -42,6 +42,13 @@ public protocol BlobStorage: Sendable {
     /// saves the copy that joins them.
     func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws
 
+    /// Whether `makeWriter` makes writers.
+    var takesBlobsInParts: Bool { get }
+
+    /// Begins a blob whose bytes are handed over while it is being made; nil where that cannot be done, and then the blob
+    /// has to be put as a whole. The blob gets no retention.
+    func makeWriter(_ id: BlobID) async throws -> (any BlobWriter)?
+
     func delete(_ id: BlobID) async throws
 
     /// - Throws: `BlobError.Code.notFound`.

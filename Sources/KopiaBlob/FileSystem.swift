@@ -24,8 +24,8 @@ enum FileSystem {
         let call: String
         let path: String
 
-        init(_ call: String, _ path: String) {
-            number = errno
+        init(_ call: String, _ path: String, number: Int32 = errno) {
+            self.number = number
             self.call = call
             self.path = path
         }
@@ -113,6 +113,47 @@ enum FileSystem {
             guard step > 0 else { throw Failure("write", path) }
             written += step
         }
+    }
+
+    static func write(
+        _ descriptor: Int32, path: String, _ bytes: UnsafeRawBufferPointer, at offset: Int64
+    ) throws(Failure) {
+        var written = 0
+        while written < bytes.count {
+            let step = retrying {
+                pwrite(
+                    descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written,
+                    off_t(offset) + off_t(written))
+            }
+            guard step > 0 else { throw Failure("write", path) }
+            written += step
+        }
+    }
+
+    /// Where a file lies until it gets its name.
+    static func temporaryPath(for path: String) -> String {
+        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        return "\(path).tmp.\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)"
+    }
+
+    /// `O_DIRECT`, which the C library shows to GNU sources only; 0 where it is not known.
+    #if arch(x86_64) || arch(i386)
+        private static let direct: Int32 = 0o40000
+    #elseif arch(arm64) || arch(arm)
+        private static let direct: Int32 = 0o200000
+    #else
+        private static let direct: Int32 = 0
+    #endif
+
+    /// Lets writes go past the page cache, or not. False when the file system does not know that.
+    static func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Bool {
+        let flags = fcntl(descriptor, F_GETFL)
+        guard flags >= 0, direct != 0 else { return false }
+        return fcntl(descriptor, F_SETFL, isDirect ? flags | direct : flags & ~direct) == 0
+    }
+
+    static func truncate(_ descriptor: Int32, path: String, to length: Int64) throws(Failure) {
+        guard retrying({ Int(ftruncate(descriptor, off_t(length))) }) == 0 else { throw Failure("ftruncate", path) }
     }
 
     static func sync(_ descriptor: Int32, path: String) throws(Failure) {

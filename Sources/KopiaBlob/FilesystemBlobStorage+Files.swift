@@ -55,16 +55,36 @@ extension FilesystemBlobStorage {
         let (folders, file) = try place(id)
         state.writeShardsFileOnce { try? replaceFile(folder: path, name: ShardLayout.fileName, [layout.encoded]) }
         do throws(FileSystem.Failure) {
-            do throws(FileSystem.Failure) {
-                try replaceFile(folder: try makeFolders(folders), name: file, pieces)
-            } catch {
-                // A folder that is remembered went away meanwhile: make it again, once.
-                guard error.isMissing, !folders.isEmpty else { throw error }
-                state.forgetDurable()
-                try replaceFile(folder: try makeFolders(folders), name: file, pieces)
+            try inFolder(folders) { folder throws(FileSystem.Failure) in
+                try replaceFile(folder: folder, name: file, pieces)
             }
         } catch {
             throw error.error(blob: id, "write blob '\(id)'")
+        }
+    }
+
+    func makeWriterBlocking(_ id: BlobID) throws(BlobError) -> FilesystemBlobWriter {
+        let (folders, file) = try place(id)
+        do throws(FileSystem.Failure) {
+            return try inFolder(folders) { folder throws(FileSystem.Failure) in
+                try FilesystemBlobWriter(id, folder: folder, name: file)
+            }
+        } catch {
+            throw error.error(blob: id, "write blob '\(id)'")
+        }
+    }
+
+    /// Calls `body` with the path of these folders below the root.
+    private func inFolder<Result>(
+        _ folders: [String], _ body: (String) throws(FileSystem.Failure) -> Result
+    ) throws(FileSystem.Failure) -> Result {
+        do throws(FileSystem.Failure) {
+            return try body(try makeFolders(folders))
+        } catch {
+            // A folder that is remembered went away meanwhile: make it again, once.
+            guard error.isMissing, !folders.isEmpty else { throw error }
+            state.forgetDurable()
+            return try body(try makeFolders(folders))
         }
     }
 
@@ -86,8 +106,7 @@ extension FilesystemBlobStorage {
     /// Temporary name, sync, rename, sync the folder. On failure the temporary file is removed.
     func replaceFile(folder: String, name: String, _ pieces: [[UInt8]]) throws(FileSystem.Failure) {
         let final = "\(folder)/\(name)"
-        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
-        let temporary = "\(final).tmp.\(String(repeating: "0", count: 16 - digits.utf8.count))\(digits)"
+        let temporary = FileSystem.temporaryPath(for: final)
         let descriptor = try FileSystem.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do throws(FileSystem.Failure) {
             do throws(FileSystem.Failure) {

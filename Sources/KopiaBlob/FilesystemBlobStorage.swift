@@ -175,6 +175,13 @@ public struct FilesystemBlobStorage: BlobStorage {
         try await onBlockingThread { try putBlocking(id, pieces) }
     }
 
+    public var takesBlobsInParts: Bool { true }
+
+    public func makeWriter(_ id: BlobID) async throws -> (any BlobWriter)? {
+        try Task.checkCancellation()
+        return try await onBlockingThread { try makeWriterBlocking(id) }
+    }
+
     public func delete(_ id: BlobID) async throws {
         try Task.checkCancellation()
         try await onBlockingThread { try deleteBlocking(id) }

@@ -107,16 +107,16 @@ import Testing
         let randomBytes = { (count: Int) in [UInt8](repeating: fillers.popLast() ?? 0, count: count) }
         var builder = PackBuilder(id: id, replica: [], randomBytes: randomBytes)
         _ = builder.append(
-            try encrypt(plaintext, hash, nonce: 0xa0...0xab),
+            [try encrypt(plaintext, hash, nonce: 0xa0...0xab)],
             IndexEntry(
                 id: ContentID(prefix: 0, hash: hash), pack: id, packOffset: 0, packedLength: 0,
                 originalLength: 13, timestampSeconds: 1_767_225_601))
-        let bytes = try builder.finish(.v2, randomBytes: randomBytes) { localIndex in
+        let tail = try builder.tail(.v2, randomBytes: randomBytes) { localIndex in
             let iv = try crypto().hash(localIndex)
             #expect(hexadecimal(iv) == "cb0402f122d42256278bf6750b8a824d")
             return (iv, try encrypt(localIndex, iv, nonce: 0xb0...0xbb))
         }
-        return (Array(bytes.joined()), builder.entries)
+        return (Array(builder.pieces.joined()) + tail, builder.entries)
     }
 
     @Test func aPackEqualsTheVectorByteForByte() throws {
@@ -147,16 +147,16 @@ import Testing
         var builder = PackBuilder(id: try blobID("p1-s1"), replica: []) { [UInt8](repeating: 1, count: $0) }
         if length > 32 {
             _ = builder.append(
-                [UInt8](repeating: 2, count: length - 32),
+                [[UInt8](repeating: 2, count: length - 32)],
                 IndexEntry(
                     id: try contentID("00112233445566778899aabbccddeeff"), pack: try blobID("p1-s1"), packOffset: 0,
                     packedLength: 0, originalLength: 1, timestampSeconds: 1))
-            let bytes = try builder.finish(.v2) {
+            let tail = try builder.tail(.v2) {
                 [UInt8](repeating: 1, count: $0)
             } seal: {
                 (Array($0.prefix(16)), $0)
             }
-            let blob = Array(bytes.joined())
+            let blob = Array(builder.pieces.joined()) + tail
             let trailer = try PackTrailer(tail: blob, packLength: Int64(blob.count))
             #expect(trailer.localIndexOffset == Int64(length + padding))
         } else {

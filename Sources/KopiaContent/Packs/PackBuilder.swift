@@ -11,8 +11,9 @@ public import KopiaBlob
 /// | local index      | the index of these contents and 32 random bytes, encrypted                        |
 /// | trailer          | `PackTrailer`                                                                     |
 ///
-/// Concurrency and memory: a value that keeps large encrypted contents as they were given, so that adding one copies
-/// nothing, and gathers small ones in pieces of 1 MiB; the blob is put as these pieces and never as one array.
+/// Concurrency and memory: a value that keeps the pieces of long encrypted contents as they were given, so that adding one
+/// copies nothing, and gathers short contents in pieces of 1 MiB; the blob is put as these pieces and never as one array.
+/// Pieces that are on their way can be released before the pack is full.
 ///
 /// Source: kopia `repo/content/content_manager.go`, `preparePackDataContent`, `pack_blob`; `kopia-format` §3.6.
 public struct PackBuilder: Sendable {
@@ -21,14 +22,16 @@ public struct PackBuilder: Sendable {
     static let localIndexTailLength = 32
 
     public let id: BlobID
-    /// A content at least this long is a piece of its own.
+    /// Contents at least this long keep their own pieces.
     static let ownPieceLengthMin = 256 << 10
     static let sharedPieceCapacity = 1 << 20
 
-    /// Replica and preamble, then the contents.
-    private var pieces: [[UInt8]]
+    /// Replica and preamble, then the contents; without those that were released.
+    public private(set) var pieces: [[UInt8]]
     /// Where each piece starts.
     private var pieceOffsets = [0]
+    /// Whether the last piece gathers short contents.
+    private var isLastShared = false
     /// Bytes so far: the offset of the next content.
     public private(set) var length: Int
     /// In the order of their offsets.
@@ -45,38 +48,59 @@ public struct PackBuilder: Sendable {
 
     /// Adds an encrypted content; the entry's pack, offset and packed length are set here.
     ///
+    /// - Parameter encrypted: its bytes, one array after another.
     /// - Returns: the entry as it goes into the index.
-    public mutating func append(_ encrypted: [UInt8], _ entry: IndexEntry) -> IndexEntry {
+    public mutating func append(_ encrypted: [[UInt8]], _ entry: IndexEntry) -> IndexEntry {
+        let count = encrypted.reduce(0) { $0 + $1.count }
         var placed = entry
         placed.pack = id
         placed.packOffset = UInt32(truncatingIfNeeded: length)
-        placed.packedLength = UInt32(truncatingIfNeeded: encrypted.count)
-        add(encrypted)
+        placed.packedLength = UInt32(truncatingIfNeeded: count)
         entries.append(placed)
-        length += encrypted.count
+        for piece in encrypted { add(piece, isShared: count < Self.ownPieceLengthMin) }
         return placed
     }
 
-    private mutating func add(_ encrypted: [UInt8]) {
-        let last = pieces.count - 1
-        // The first piece is short; the last one has room only when it was made for that.
-        let isShared = last > 0 && pieces[last].capacity - pieces[last].count >= encrypted.count
-        guard encrypted.count < Self.ownPieceLengthMin else {
-            pieceOffsets.append(length)
-            pieces.append(encrypted)
-            return
-        }
-        if !isShared || pieces[last].count >= Self.sharedPieceCapacity {
-            var piece: [UInt8] = []
-            piece.reserveCapacity(Self.sharedPieceCapacity)
+    private mutating func add(_ piece: [UInt8], isShared: Bool) {
+        defer { length += piece.count }
+        guard isShared else {
             pieceOffsets.append(length)
             pieces.append(piece)
+            isLastShared = false
+            return
         }
-        pieces[pieces.count - 1].append(contentsOf: encrypted)
+        if !isLastShared || pieces[pieces.count - 1].count + piece.count > Self.sharedPieceCapacity {
+            var shared: [UInt8] = []
+            shared.reserveCapacity(Self.sharedPieceCapacity)
+            pieceOffsets.append(length)
+            pieces.append(shared)
+            isLastShared = true
+        }
+        pieces[pieces.count - 1].append(contentsOf: piece)
     }
 
-    /// The encrypted bytes of a content that was appended; nil for an offset that is none.
-    public func encrypted(at offset: UInt32) -> [UInt8]? {
+    // MARK: Releasing
+
+    /// Where the pieces that are still here start.
+    public var releasedLength: Int { pieceOffsets.first ?? length }
+
+    /// The pieces that do not change any more.
+    var completePieces: ArraySlice<[UInt8]> { isLastShared ? pieces.dropLast() : pieces[...] }
+
+    /// Bytes of `completePieces`.
+    var completeLength: Int { (isLastShared ? pieceOffsets.last ?? length : length) - releasedLength }
+
+    /// Forgets the first pieces, which somebody else has now.
+    mutating func release(_ count: Int) {
+        pieces.removeFirst(count)
+        pieceOffsets.removeFirst(count)
+        if pieces.isEmpty { isLastShared = false }
+    }
+
+    // MARK: Reading
+
+    /// Where the encrypted bytes of a content that was appended lie in the pack; nil for an offset that is none.
+    func range(at offset: UInt32) -> Range<Int>? {
         var low = 0
         var high = entries.count
         while low < high {
@@ -84,27 +108,37 @@ public struct PackBuilder: Sendable {
             if entries[middle].packOffset < offset { low = middle + 1 } else { high = middle }
         }
         guard low < entries.count, entries[low].packOffset == offset else { return nil }
+        return Int(offset)..<Int(offset) + Int(entries[low].packedLength)
+    }
+
+    /// The encrypted bytes of a content that was appended; nil for an offset that is none, or when they were released.
+    public func encrypted(at offset: UInt32) -> [UInt8]? {
+        guard let range = range(at: offset), range.lowerBound >= releasedLength, !pieces.isEmpty else { return nil }
         var piece = 0
         var end = pieces.count
         while piece + 1 < end {
             let middle = (piece + end) / 2
-            if pieceOffsets[middle] <= Int(offset) { piece = middle } else { end = middle }
+            if pieceOffsets[middle] <= range.lowerBound { piece = middle } else { end = middle }
         }
-        let start = Int(offset) - pieceOffsets[piece]
-        let count = Int(entries[low].packedLength)
-        guard start + count <= pieces[piece].count else { return nil }
-        return start == 0 && count == pieces[piece].count ? pieces[piece] : Array(pieces[piece][start..<start + count])
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(range.count)
+        while bytes.count < range.count, piece < pieces.count {
+            let start = range.lowerBound + bytes.count - pieceOffsets[piece]
+            bytes += pieces[piece][start..<min(pieces[piece].count, start + range.count - bytes.count)]
+            piece += 1
+        }
+        return bytes.count == range.count ? bytes : nil
     }
 
-    /// The bytes of the blob, to be put one after another.
+    /// What follows the contents: padding, local index, trailer.
     ///
     /// - Parameters:
     ///   - seal: hash of the bytes given, whole, and their encryption with it as IV.
     /// - Throws: what `seal` throws, and `IndexError`.
-    public func finish(
+    public func tail(
         _ version: PackIndex.Version, randomBytes: (Int) -> [UInt8],
         seal: ([UInt8]) throws -> (iv: [UInt8], encrypted: [UInt8])
-    ) throws -> [[UInt8]] {
+    ) throws -> [UInt8] {
         let padding = Self.paddingUnit - length % Self.paddingUnit
         let paddingBytes = randomBytes(padding)
         let localIndex = try PackIndexBuilder(entries).encode(version) + randomBytes(Self.localIndexTailLength)
@@ -113,6 +147,6 @@ public struct PackBuilder: Sendable {
             localIndexIV: sealed.iv, localIndexOffset: Int64(length + padding),
             localIndexLength: Int64(sealed.encrypted.count)
         ).encoded
-        return pieces + [paddingBytes + sealed.encrypted + trailer]
+        return paddingBytes + sealed.encrypted + trailer
     }
 }

@@ -187,8 +187,12 @@ extension LocalContentStore {
 
     /// The stored bytes of a content, from the storage or from a pack that is not there yet.
     func fetch(_ entry: IndexEntry) async throws -> [UInt8] {
-        if let pending = state.withLock({ $0.pendingBytes(entry) }) { return pending }
         do {
+            switch state.withLock({ $0.pendingBytes(entry) }) {
+            case .here(let bytes): return bytes
+            case .written(let writer, let range): return try await writer.read(range)
+            case nil: break
+            }
             let bytes = try await storage.get(entry.pack, range: entry.packRange)
             guard bytes.count == Int(entry.packedLength) else {
                 throw damaged(entry, "the storage returned \(bytes.count) bytes")

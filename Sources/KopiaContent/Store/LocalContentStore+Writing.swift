@@ -40,9 +40,14 @@ extension LocalContentStore {
         _ plaintext: [UInt8], _ id: ContentID, _ format: RepositoryFormat, compression: UInt32, replacing: IndexEntry?
     ) async throws {
         let wish = format.parameters.indexVersion >= 2 ? compression : 0
-        let compressed = try crypto.compress(plaintext, headerID: wish)
-        let encrypted = try crypto.encrypt(compressed.bytes, iv: EncryptionIV(hash: id.hash))
-        let full = try state.withLock { state -> BlobID? in
+        var compressed = try crypto.compress(plaintext, headerID: wish)
+        let reserved = try await reserveRoom(crypto.encryptedLength(of: compressed.bytes.count))
+        defer { freeRoom(reserved) }
+        let encrypted = try crypto.encryptInPieces(compressed.bytes.span.bytes, iv: EncryptionIV(hash: id.hash))
+        // Without compression it is the caller's own array.
+        if compressed.headerID != 0 { crypto.reuse(&compressed.bytes) }
+        let header = compressed.headerID
+        let next = try state.withLock { state -> NextStep? in
             if let current = state.entry(id), current != replacing, !current.isDeleted {
                 state.statistics.bytesDeduplicated += Int64(plaintext.count)
                 return nil
@@ -55,17 +60,25 @@ extension LocalContentStore {
                     id: id, pack: pack.id, packOffset: 0, packedLength: 0, originalLength: UInt32(plaintext.count),
                     timestampSeconds: max(environment.now().seconds, (replacing?.timestampSeconds ?? -1) + 1, 0),
                     formatVersion: UInt8(truncatingIfNeeded: format.parameters.version),
-                    compression: compressed.headerID))
+                    compression: header))
             state.pendingEntries[id] = entry
             if state.indexFlushedAt == nil { state.indexFlushedAt = environment.uptime() }
-            guard pack.length >= options.packSize ?? format.parameters.maxPackSize else {
+            guard pack.length >= packSize else {
                 state.filling[kind] = pack
-                return nil
+                return pack.completeLength >= drainLength ? .drain(pack.id) : nil
             }
             state.full[pack.id] = FullPack(builder: pack)
-            return pack.id
+            return .upload(pack.id)
         }
-        if let full { startUpload(full) }
+        switch next {
+        case .upload(let pack): startUpload(pack)
+        case .drain(let pack): startDrain(pack)
+        case nil: break
+        }
+    }
+
+    private enum NextStep {
+        case upload(BlobID), drain(BlobID)
     }
 
     private func newPack(
@@ -108,7 +121,7 @@ extension LocalContentStore {
             try Task.checkCancellation()
             try await retryFailedPacks()
             let packs = options.packsInFlightMax
-            let bytes = packs * (options.packSize ?? format.parameters.maxPackSize)
+            let bytes = packs * packSize
             let isFull = { @Sendable (state: StoreState) in
                 state.full.count >= packs || (!state.full.isEmpty && state.packBytesInMemory >= bytes)
             }
@@ -117,8 +130,8 @@ extension LocalContentStore {
         }
     }
 
-    /// Suspends until an upload ends, the state no longer asks for it, or the task is cancelled.
-    private func waitForUpload(while isNeeded: @Sendable (StoreState) -> Bool) async {
+    /// Suspends until an upload or a drain makes progress, the state no longer asks for it, or the task is cancelled.
+    func waitForUpload(while isNeeded: @Sendable (StoreState) -> Bool) async {
         let number = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
@@ -158,38 +171,66 @@ extension LocalContentStore {
     }
 
     private func upload(_ id: BlobID) async {
+        await state.withLock { $0.drains[id] }?.value
         var failure: (any Error)?
         do { try await put(id) } catch { failure = error }
         let waiters = state.withLock { state in
             if let failure { state.failed[id] = failure } else { state.packIsDurable(id) }
             state.uploads[id] = nil
-            defer { state.waiters = [:] }
-            return Array(state.waiters.values)
+            return state.takeWaiters()
         }
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Puts the session marker if there is none, then the pack.
+    /// Puts the session marker if there is none, then the pack: what its writer has not got, or the whole.
     @concurrent private func put(_ id: BlobID) async throws {
         let format = try await checkedFormat()
-        guard let pieces = try finish(id, format) else { return }
+        guard let tail = try finish(id, format) else { return }
         if let session = Self.sessionID(of: id) { try await ensureMarker(session) }
-        try await storage.put(id, pieces: pieces, retention: BlobRetention.covers(id) ? format.retention : nil)
-        let length = pieces.reduce(0) { $0 + $1.count }
+        guard let writer = state.withLock({ $0.full[id] == nil ? nil : $0.writers[id] }) else {
+            return try await putWhole(id, tail, format)
+        }
+        let length = try await handOver(id, tail, to: writer)
+        try await writer.finish()
         state.withLock { $0.statistics.bytesUploaded += Int64(length) }
     }
 
-    /// The bytes of a full pack. They are kept, so that a retry puts the same bytes under the same name.
-    private func finish(_ id: BlobID, _ format: RepositoryFormat) throws -> [[UInt8]]? {
+    private func putWhole(_ id: BlobID, _ tail: [UInt8], _ format: RepositoryFormat) async throws {
+        guard let builder = state.withLock({ $0.full[id]?.builder }) else { return }
+        guard builder.releasedLength == 0 else {
+            throw ContentError(.notCommitted, blob: id.description, "pack '\(id)' was given up: the store is closed")
+        }
+        try await storage.put(
+            id, pieces: builder.pieces + [tail], retention: BlobRetention.covers(id) ? format.retention : nil)
+        state.withLock { $0.statistics.bytesUploaded += Int64(builder.length + tail.count) }
+    }
+
+    /// Gives a full pack's writer what it has not got. A function of its own, so that nothing holds the pieces during the
+    /// sync that follows.
+    ///
+    /// - Returns: bytes of the whole pack.
+    private func handOver(_ id: BlobID, _ tail: [UInt8], to writer: any BlobWriter) async throws -> Int {
+        guard let builder = state.withLock({ $0.full[id]?.builder }) else { return 0 }
+        try await writer.write(builder.pieces + [tail], at: Int64(builder.releasedLength))
+        let waiters = state.withLock { state in
+            state.release(builder.pieces.count, of: id)
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+        return builder.length + tail.count
+    }
+
+    /// What follows the contents of a full pack. It is kept, so that a retry puts the same bytes under the same name.
+    private func finish(_ id: BlobID, _ format: RepositoryFormat) throws -> [UInt8]? {
         guard let pack = state.withLock({ $0.full[id] }) else { return nil }
-        if let pieces = pack.pieces { return pieces }
+        if let tail = pack.tail { return tail }
         let version: PackIndex.Version = format.parameters.indexVersion >= 2 ? .v2 : .v1
-        let pieces = try pack.builder.finish(version, randomBytes: environment.randomBytes) { localIndex in
+        let tail = try pack.builder.tail(version, randomBytes: environment.randomBytes) { localIndex in
             let hash = try crypto.hash(localIndex)
             return (hash, try crypto.encrypt(localIndex, iv: EncryptionIV(hash)))
         }
-        state.withLock { $0.full[id]?.pieces = pieces }
-        return pieces
+        state.withLock { $0.full[id]?.tail = tail }
+        return tail
     }
 
     func put(_ id: BlobID, _ bytes: [UInt8], _ format: RepositoryFormat) async throws {

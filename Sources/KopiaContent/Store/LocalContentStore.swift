@@ -21,7 +21,9 @@ import Synchronization
 /// Memory:
 /// - index: 41 bytes a content (`MergedIndex`), twice that while it is loaded again after a compaction; up to 200,000
 ///   entries that are not published yet, 60 MB for the moment in which their index is written;
-/// - packs: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
+/// - packs, where the storage takes blobs in parts (a folder): half of `maxPackSize`, or one content more than that when
+///   nothing is under way that could make room; 1 MiB in each writer, of which there are `packsInFlightMax` + 2;
+/// - packs elsewhere: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
 ///   packs that wait for the storage and packs being filled hold that much, or so many packs wait; calls that were under
 ///   way before still add their contents. A storage that cannot put a pack piece by piece joins it, for the time of the put;
 /// - each running `write`: its plaintext, compressed and encrypted form.
@@ -109,9 +111,14 @@ public final class LocalContentStore: ContentStore {
     /// Stops uploads that are under way and waits for their end. What was not flushed is not published. The store must
     /// not be written to afterwards.
     public func close() async {
-        let uploads = state.withLock { Array($0.uploads.values) }
-        for upload in uploads { upload.cancel() }
-        for upload in uploads { await upload.value }
+        let tasks = state.withLock { Array($0.uploads.values) + Array($0.drains.values) }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        let writers = state.withLock { state in
+            defer { state.writers = [:] }
+            return Array(state.writers.values)
+        }
+        for writer in writers { await writer.discard() }
     }
 
     public var supportsContentCompression: Bool { format.parameters.indexVersion >= 2 }

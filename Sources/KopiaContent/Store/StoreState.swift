@@ -27,6 +27,11 @@ struct StoreState: Sendable {
     /// Full packs that are not durable yet.
     var full: [BlobID: FullPack] = [:]
     var uploads: [BlobID: Task<Void, Never>] = [:]
+    /// Where the bytes of packs go that are handed over while they fill, until the pack is durable.
+    var writers: [BlobID: any BlobWriter] = [:]
+    var drains: [BlobID: Task<Void, Never>] = [:]
+    /// Bytes that encryptions under way will add.
+    var reservedBytes = 0
     /// Packs of `full` whose upload failed, with why.
     var failed: [BlobID: any Error] = [:]
     var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -62,16 +67,43 @@ struct StoreState: Sendable {
         entry(id).flatMap { $0.isHidden(byWatermark: deletionWatermark) ? nil : $0 }
     }
 
-    /// The bytes of a content whose pack is not durable yet.
-    func pendingBytes(_ entry: IndexEntry) -> [UInt8]? {
-        if let pack = full[entry.pack] { return pack.builder.encrypted(at: entry.packOffset) }
-        for pack in filling.values where pack.id == entry.pack { return pack.encrypted(at: entry.packOffset) }
-        return nil
+    /// Where the bytes of a content are whose pack is not durable yet.
+    enum PendingBytes: Sendable {
+        case here([UInt8])
+        case written(any BlobWriter, Range<Int64>)
     }
 
-    /// Bytes of contents whose packs are not durable yet.
+    /// Nil when the pack is durable, or not ours.
+    func pendingBytes(_ entry: IndexEntry) -> PendingBytes? {
+        guard let builder = builder(entry.pack) else { return nil }
+        if let bytes = builder.encrypted(at: entry.packOffset) { return .here(bytes) }
+        guard let writer = writers[entry.pack], let range = builder.range(at: entry.packOffset) else { return nil }
+        return .written(writer, Int64(range.lowerBound)..<Int64(range.upperBound))
+    }
+
+    func builder(_ pack: BlobID) -> PackBuilder? {
+        full[pack]?.builder ?? filling.values.first { $0.id == pack }
+    }
+
+    /// Forgets pieces of a pack that its writer took.
+    mutating func release(_ count: Int, of pack: BlobID) {
+        if full[pack] != nil {
+            full[pack]?.builder.release(count)
+        } else if let kind = filling.first(where: { $0.value.id == pack })?.key {
+            filling[kind]?.release(count)
+        }
+    }
+
+    /// Bytes of contents that no writer and no finished put has taken yet.
     var packBytesInMemory: Int {
-        full.values.reduce(0) { $0 + $1.builder.length } + filling.values.reduce(0) { $0 + $1.length }
+        full.values.reduce(0) { $0 + $1.builder.length - $1.builder.releasedLength }
+            + filling.values.reduce(0) { $0 + $1.length - $1.releasedLength }
+    }
+
+    /// Takes everybody who waits for something to change; to be resumed outside the lock.
+    mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
+        defer { waiters = [:] }
+        return Array(waiters.values)
     }
 
     /// Moves the entries of a pack that is durable now.
@@ -81,6 +113,7 @@ struct StoreState: Sendable {
         unpublished.add(entries)
         for entry in entries where pendingEntries[entry.id] == entry { pendingEntries[entry.id] = nil }
         failed[id] = nil
+        writers[id] = nil
     }
 }
 
@@ -96,9 +129,9 @@ enum PackKind: String, Sendable, Hashable {
 
 /// A pack that takes no more contents.
 struct FullPack: Sendable {
-    let builder: PackBuilder
-    /// The whole blob once it was put together: a retry puts the very same bytes. Shares the builder's memory.
-    var pieces: [[UInt8]]?
+    var builder: PackBuilder
+    /// Padding, local index and trailer once they were made: a retry puts the very same bytes.
+    var tail: [UInt8]?
 
     var entries: [IndexEntry] { builder.entries }
 }
