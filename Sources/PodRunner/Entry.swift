@@ -16,6 +16,7 @@ public enum PodRunnerMain {
     /// - Returns: the exit code, see `RunnerContract.ExitCode`.
     public static func run(arguments: [String], environment: [String: String]) async -> Int32 {
         BrokenPipes.ignore()
+        Allocator.tune()
         let context = RunContext(
             isKando: isKando(arguments.first ?? ""), environment: environment,
             input: { try DescriptorStream(STDIN_FILENO, name: "standard input") },
