@@ -83,20 +83,23 @@ def main():
     child = subprocess.Popen([runner, "location", "push", "--profile", "env:PROFILE", "--path", "stream", "-"],
                              stdin=source.stdout, env=dict(os.environ, PROFILE=json.dumps(profile)))
     source.stdout.close()
-    memory, step = [], TOTAL / 8
+    memory, step = [], TOTAL / 8  # the peak so far, after each eighth
     while child.poll() is None:
         time.sleep(0.25)
         stored = sum(Sink.parts.values())
         if stored >= step * (len(memory) + 1):
             with open(f"/proc/{child.pid}/status") as status:
-                memory.append(int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024)
+                peak = re.search(r"VmHWM:\s+(\d+)", status.read())
+            if peak:  # a process that has just ended has none
+                memory.append(int(peak.group(1)) / 1024)
     wall = time.monotonic() - start
     if child.returncode != 0 or Sink.completed != TOTAL:
         sys.exit(f"exit {child.returncode}, {Sink.completed} of {TOTAL} bytes")
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{TOTAL / (1 << 30):.0f} GiB, {len(Sink.parts)} parts of {min(list(Sink.parts.values())[:-1]) >> 20} to "
           f"{max(Sink.parts.values()) >> 20} MiB, {wall:.0f} s, {spent.ru_utime + spent.ru_stime:.0f} CPU s with the generator")
-    print("peak memory in MB after each eighth: " + ", ".join(f"{m:.0f}" for m in memory))
+    memory.append(spent.ru_maxrss / 1024)
+    print("peak memory in MB after each eighth and at the end: " + ", ".join(f"{m:.0f}" for m in memory))
 
 
 main()

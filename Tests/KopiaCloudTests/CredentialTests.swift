@@ -264,3 +264,44 @@ struct TokenTests {
         }
     }
 }
+
+struct SharedCredentialsTests {
+    private static let text = """
+        # comment
+        [default]
+        aws_access_key_id = one
+        aws_secret_access_key=hidden-word
+
+        [ other ]
+        AWS_ACCESS_KEY_ID = two
+        aws_secret_access_key = a=b/c+d=
+        aws_session_token = token
+        [half]
+        aws_access_key_id = three
+        """
+
+    @Test(arguments: [(nil, "one", "hidden-word"), ("", "one", "hidden-word"), ("other", "two", "a=b/c+d=")])
+    func aSectionIsRead(_ profile: String?, _ id: String, _ key: String) throws {
+        let folder = try TemporaryDirectory()
+        try Files.write(Array(Self.text.utf8), "\(folder.path)/file")
+        let credentials = try SharedCredentials.read("\(folder.path)/file", profile: profile)
+        #expect(credentials.accessKeyID == id)
+        #expect(credentials.secretAccessKey == Secret(key))
+        #expect((credentials.sessionToken != nil) == (profile == "other"))
+    }
+
+    @Test(arguments: ["half", "missing"]) func whatIsNotThereIsSaid(_ profile: String) throws {
+        let folder = try TemporaryDirectory()
+        try Files.write(Array(Self.text.utf8), "\(folder.path)/file")
+        let error = #expect(throws: BlobError.self) {
+            try SharedCredentials.read("\(folder.path)/file", profile: profile)
+        }
+        #expect(
+            error?.message
+                == "the file '\(folder.path)/file' has no credentials for S3 in its section [\(profile)]")
+        let none = #expect(throws: BlobError.self) { try SharedCredentials.read("/nowhere/file", profile: nil) }
+        #expect(
+            none?.message
+                == "the file of credentials for S3 '/nowhere/file' cannot be opened: No such file or directory")
+    }
+}
