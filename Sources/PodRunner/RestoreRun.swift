@@ -185,7 +185,8 @@ struct RestoreRun: Sendable {
             database: database, properties: record?.database,
             roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
-            applicationUser: application?.user, owners: record?.privileges?.owners, mayReplace: choices.replace,
+            applicationUser: application?.user, owners: record?.privileges?.owners,
+            scope: record?.scope ?? DumpScope(), mayReplace: choices.replace,
             isInPlace: choices.inPlace)
     }
 

@@ -76,7 +76,9 @@ extension RestoreRun {
                 }
             }
         }
-        for statement in loaded.leftOut { report.warnings.append("left out, unknown to this server: \(statement)") }
+        for statement in loaded.leftOut {
+            report.warnings.append("left out, unknown or not allowed here: \(statement)")
+        }
         report.warnings += loaded.warnings.map { "the server warned: \($0)" }
         report.statements = loaded.statements
         if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }

@@ -81,7 +81,8 @@ extension RestoreRun {
         _ recorded: PrivilegeRecord, _ server: TargetServer, in side: PostgresSettings, _ report: inout RestoreReport
     ) async throws {
         let found = try await PostgresClient.with(side) { try await PrivilegeRecord.read(from: $0) }
-        let (tolerated, lost) = recorded.lost(in: found).partitioned { entry in
+        let isPart = !(record?.scope.tables ?? []).isEmpty
+        let (tolerated, lost) = recorded.lost(in: found, onlyOf: isPart ? found : nil).partitioned { entry in
             // Of the schema every new database has, each major has its own idea.
             record?.serverMajor != server.major && entry.object == "schema public"
         }

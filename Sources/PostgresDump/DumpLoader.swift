@@ -90,7 +90,13 @@ public struct DumpLoader: Sendable {
 
     private func perform(_ statement: DumpStatement, _ state: borrowing Mutex<LoadState>) async throws {
         let text = statement.text
-        let outcome = try await attempt(statement) { try $0.run(statement: text) }
+        let outcome: StatementOutcome
+        do {
+            outcome = try await attempt(statement) { try $0.run(statement: text) }
+        } catch let error as PostgresError where error.sqlState == "42501" && statement.isHarmlessWithoutPermission {
+            state.withLock { $0.report.leftOut.append(statement.excerpt) }
+            return
+        }
         switch (outcome, statement.isCopyFromInput) {
         case (.done, false): break
         case (.wantsRows, true):
@@ -186,6 +192,9 @@ private struct LoadState {
 extension DumpStatement {
     /// Its first 1000 bytes as text.
     var head: String { String(decoding: text.prefix(1000), as: UTF8.self) }
+
+    /// A managed server's extensions belong to its provider, and only an owner may comment on them.
+    var isHarmlessWithoutPermission: Bool { head.hasPrefix("COMMENT ON EXTENSION ") }
 
     /// For messages, in one line.
     var excerpt: String {

@@ -45,11 +45,21 @@ public struct PrivilegeRecord: Sendable, Hashable {
     /// Roles that own anything.
     public var owners: Set<String> { Set(entries.filter { $0.kind == "owner" }.map(\.role)) }
 
-    /// What is here and not there, roles in `ignoring` left aside.
-    public func lost(in other: PrivilegeRecord, ignoring: Set<String> = []) -> [Entry] {
+    /// What is here and not there.
+    ///
+    /// - Parameter part: when given, only objects that it has count, and no default privileges: pg_dump of some tables leaves
+    ///   out the rest.
+    public func lost(in other: PrivilegeRecord, onlyOf part: PrivilegeRecord? = nil) -> [Entry] {
         let there = Set(other.entries)
+        let known = part.map { Set($0.entries.filter { $0.kind == "owner" }.map(\.object)) }
         return entries.filter { entry in
-            guard !there.contains(entry), !ignoring.contains(entry.role) else { return false }
+            guard !there.contains(entry) else { return false }
+            if let known {
+                let object = entry.object.lastRange(of: " column ").map { String(entry.object[..<$0.lowerBound]) }
+                guard entry.kind != "default", known.contains(entry.object) || known.contains(object ?? "") else {
+                    return false
+                }
+            }
             // With grant option is more than without.
             var more = entry
             more.isGrantable = true

@@ -49,13 +49,15 @@ public struct RestoreDemand: Sendable {
     public var applicationUser: String?
     /// Roles that own objects in the dump; nil when not recorded.
     public var owners: Set<String>?
+    /// What the dump has of its database.
+    public var scope: DumpScope
     public var mayReplace: Bool
     public var isInPlace: Bool
 
     public init(
         database: String, properties: DatabaseProperties?, roles: RoleClosure, extensions: [DatabaseExtension],
         sourceMajor: Int?, databaseBytes: Int64?, dumpBytes: Int64, applicationUser: String?, owners: Set<String>?,
-        mayReplace: Bool, isInPlace: Bool
+        scope: DumpScope, mayReplace: Bool, isInPlace: Bool
     ) {
         self.database = database
         self.properties = properties
@@ -66,6 +68,7 @@ public struct RestoreDemand: Sendable {
         self.dumpBytes = dumpBytes
         self.applicationUser = applicationUser
         self.owners = owners
+        self.scope = scope
         self.mayReplace = mayReplace
         self.isInPlace = isInPlace
     }
@@ -258,6 +261,12 @@ public struct TargetPreflight: Sendable {
                 return PreflightCheck(
                     "target", .noGo, what, hint: "--replace puts the restored database in its place once it is complete"
                 )
+            }
+            guard demand.scope.isWhole else {
+                return PreflightCheck(
+                    "target", .noGo,
+                    "\(what); the snapshot has only a part of what was backed up and would replace all of it",
+                    hint: "restore it under another name (--dbname), or one table of it with --table")
             }
             return PreflightCheck(
                 "target", .go, demand.isInPlace ? "\(what); it is dropped first" : "\(what); it is replaced at the end")

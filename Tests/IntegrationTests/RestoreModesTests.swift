@@ -115,6 +115,24 @@ extension IntegrationTests {
             }
         }
 
+        @Test func aPartNeverReplacesTheWhole() async throws {
+            try await RestoreScene.with("partial", setup: "CREATE TABLE more (); GRANT SELECT ON more TO PUBLIC") {
+                bench, scene in
+                try await bench.podRunner(reading: scene.database).succeed([
+                    "backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--tables", "public.items",
+                ])
+                let id = try #require(try await bench.snapshotIDs().first { $0 != scene.snapshot })
+                let refused = try await scene.runner.run(scene.arguments(restoring: id))
+                #expect(refused.exit == .exited(4))
+                #expect(
+                    refused.errors.contains("the snapshot has only a part of what was backed up"), "\(refused.errors)")
+                try await scene.pair.sql("DROP DATABASE partialdb WITH (FORCE)")
+                let restored = try await scene.runner.run(scene.arguments(restoring: id))
+                #expect(restored.exit == .exited(0), "\(restored.testDescription)")
+                #expect(try await scene.pair.itemsHash("partial") == scene.hash)
+            }
+        }
+
         @Test func lookingChangesNothing() async throws {
             try await RestoreScene.with("looked") { bench, scene in
                 let catalog = "SELECT string_agg(d::text, ',' ORDER BY oid) FROM pg_database d"

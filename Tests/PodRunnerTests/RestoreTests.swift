@@ -150,5 +150,11 @@ import Testing
         let less = PrivilegeRecord(entries: [entry("a", "SELECT"), entry("b", "INSERT")])
         #expect(record.lost(in: less).map(\.description) == ["INSERT on table public.t to b with grant option"])
         #expect(PrivilegeRecord(json: record.json) == record)
+        // In a dump of some tables, what was not dumped is not lost.
+        let owner = PrivilegeRecord.Entry(
+            kind: "owner", object: "table public.t", role: "a", privilege: "", isGrantable: false)
+        #expect(record.lost(in: PrivilegeRecord(entries: []), onlyOf: PrivilegeRecord(entries: [])).isEmpty)
+        let part = PrivilegeRecord(entries: [owner])
+        #expect(record.lost(in: part, onlyOf: part).count == 2)
     }
 }
