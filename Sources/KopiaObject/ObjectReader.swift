@@ -3,7 +3,9 @@ public import KopiaContent
 /// Reads one object: as a whole, any range of it, or as a stream with read-ahead. Every piece must have exactly the
 /// length that the table promises, and the table must be contiguous: no byte is ever made up.
 ///
-/// Concurrency and memory: a value; all calls may run concurrently. Holds the table, 26 bytes a piece (`PieceTable`).
+/// Concurrency and memory: a value; all calls may run concurrently. Holds the table, 26 bytes a piece (`PieceTable`). While
+/// a table is read its text passes in blocks of at most 40 MiB together, however many pieces it has; only a text that is not
+/// exactly as kopia writes it is held as a whole, up to 64 MiB.
 ///
 /// Source: kopia `repo/object/object_reader.go`.
 public struct ObjectReader: Sendable {
@@ -17,8 +19,21 @@ public struct ObjectReader: Sendable {
     private let contents: any ContentStore
     let table: PieceTable
 
-    /// Text of a table; a table of ten million pieces has less.
-    private static let tableLengthMax = 1 << 30
+    /// Text of a table that has to be held as a whole.
+    private static let tableLengthMax = 64 << 20
+
+    private struct OtherForm: Error {}
+
+    private static func table(_ reader: ObjectReader, of id: ObjectID) async throws -> PieceTable {
+        var text = PieceTable.TextReader()
+        do {
+            try await reader.forEachChunk { chunk in if !text.add(chunk) { throw OtherForm() } }
+            if let table = text.table { return table }
+        } catch is OtherForm {
+            // The slow road knows JSON, and what is wrong.
+        }
+        return try PieceTable(text: try await reader.readAll(limit: tableLengthMax), of: id)
+    }
 
     /// Loads the table, recursively when it is an indirect object itself.
     ///
@@ -29,7 +44,7 @@ public struct ObjectReader: Sendable {
         var tableContentIDs: [ContentID] = []
         if let tableObject = id.table {
             let tableReader = try await open(tableObject, in: contents)
-            table = try PieceTable(text: try await tableReader.readAll(limit: tableLengthMax), of: id)
+            table = try await Self.table(tableReader, of: id)
             tableContentIDs = tableReader.tableContentIDs + tableReader.contentIDs
         } else {
             let length: Int64

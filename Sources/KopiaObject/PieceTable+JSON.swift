@@ -76,35 +76,83 @@ extension PieceTable {
 
     /// Reads a table exactly as kopia writes it, without building a JSON tree; nil for everything else.
     private static func scan(_ text: [UInt8]) -> PieceTable? {
-        guard text.starts(with: head.utf8) else { return nil }
-        var scanner = TextScanner(text: text, position: head.utf8.count)
-        var table = PieceTable()
-        repeat {
-            guard scanner.take("{") else { return nil }
-            var start: Int64 = 0
-            var length: Int64 = 0
-            if scanner.take("\"s\":") {
-                guard let value = scanner.integer(), scanner.take(",") else { return nil }
-                start = value
+        var reader = TextReader()
+        return reader.add(text) ? reader.table : nil
+    }
+
+    /// Reads the text block by block, if it is exactly as kopia writes it.
+    ///
+    /// Memory: the table so far, one block, and less than one piece's text.
+    struct TextReader {
+        private enum Expected { case head, piece, separator, end }
+
+        /// Longer than the text of any piece.
+        static let pieceTextMax = 512
+
+        private var rest: [UInt8] = []
+        private var expected = Expected.head
+        private var pieces = PieceTable()
+        private var isDone = false
+
+        /// The whole table; nil before its end.
+        var table: PieceTable? { isDone ? pieces : nil }
+        /// Bytes that wait for the next block.
+        var waitingCount: Int { rest.count }
+
+        /// - Returns: false when the text has another form; then nothing more must be added.
+        mutating func add(_ block: [UInt8]) -> Bool {
+            let text = rest.isEmpty ? block : rest + block
+            var position = 0
+            while position < text.count {
+                guard !isDone, let next = step(text, position) else { return false }
+                guard next > position else { break }
+                position = next
             }
-            if scanner.take("\"l\":") {
-                guard let value = scanner.integer(), scanner.take(",") else { return nil }
-                length = value
+            rest = Array(text[position...])
+            return rest.count <= Self.pieceTextMax
+        }
+
+        /// What follows the next part of the text: the same position when it is not whole yet, nil when it is another.
+        private mutating func step(_ text: [UInt8], _ position: Int) -> Int? {
+            switch expected {
+            case .head:
+                guard let next = Self.skip(PieceTable.head, text, position) else { return nil }
+                if next > position { expected = .piece }
+                return next
+            case .piece:
+                guard let end = text[position...].firstIndex(of: UInt8(ascii: "}")) else { return position }
+                guard end - position < Self.pieceTextMax else { return nil }
+                var scanner = TextScanner(text: text, position: position)
+                guard let (start, length, object) = scanner.piece(), scanner.position == end + 1,
+                    start == pieces.length, pieces.append(object, length: length) == nil
+                else { return nil }
+                expected = .separator
+                return end + 1
+            case .separator:
+                guard text[position] == UInt8(ascii: ",") else {
+                    expected = .end
+                    return step(text, position)
+                }
+                expected = .piece
+                return position + 1
+            case .end:
+                guard let next = Self.skip(PieceTable.tail, text, position) else { return nil }
+                if next > position { isDone = true }
+                return next
             }
-            guard scanner.take("\"o\":\""), let name = scanner.upToQuote(), scanner.take("\"}"),
-                start == table.length, let piece = ObjectID(name), table.append(piece, length: length) == nil
-            else { return nil }
-        } while scanner.take(",")
-        guard scanner.take(tail), scanner.isAtEnd else { return nil }
-        return table
+        }
+
+        private static func skip(_ part: String, _ text: [UInt8], _ position: Int) -> Int? {
+            let count = min(part.utf8.count, text.count - position)
+            guard text[position..<position + count].elementsEqual(part.utf8.prefix(count)) else { return nil }
+            return count == part.utf8.count ? position + count : position
+        }
     }
 }
 
 private struct TextScanner {
     let text: [UInt8]
     var position: Int
-
-    var isAtEnd: Bool { position == text.count }
 
     mutating func take(_ expected: StaticString) -> Bool {
         let count = expected.utf8CodeUnitCount
@@ -114,10 +162,21 @@ private struct TextScanner {
         return true
     }
 
-    mutating func take(_ expected: String) -> Bool {
-        guard text[position...].starts(with: expected.utf8) else { return false }
-        position += expected.utf8.count
-        return true
+    /// `{"s":2097152,"l":100,"o":"ffee…"}`
+    mutating func piece() -> (start: Int64, length: Int64, object: ObjectID)? {
+        guard take("{") else { return nil }
+        var start: Int64 = 0
+        var length: Int64 = 0
+        if take("\"s\":") {
+            guard let value = integer(), take(",") else { return nil }
+            start = value
+        }
+        if take("\"l\":") {
+            guard let value = integer(), take(",") else { return nil }
+            length = value
+        }
+        guard take("\"o\":\""), let name = upToQuote(), take("\"}"), let object = ObjectID(name) else { return nil }
+        return (start, length, object)
     }
 
     /// Up to 18 digits, so that nothing overflows.

@@ -95,6 +95,67 @@ struct PieceTableTests {
     }
 }
 
+/// Tables that arrive in blocks.
+struct PieceTableBlockTests {
+    private static func table(_ count: Int) throws -> (table: PieceTable, text: [UInt8]) {
+        var table = PieceTable()
+        for number in 0..<count {
+            let hex = String(number, radix: 16)
+            let name = (number % 3 == 0 ? "Z" : "") + String(repeating: "0", count: 32 - hex.count) + hex
+            let problem = table.append(try #require(ObjectID(name)), length: Int64(number % 7 == 0 ? 100_000 : 64))
+            #expect(problem == nil)
+        }
+        var text: [UInt8] = []
+        var blocks = PieceTable.TextBlocks(table)
+        while let block = blocks.nextBlock() { text += block }
+        return (table, text)
+    }
+
+    @Test(arguments: [1, 2, 7, 90, 1000, 65_536])
+    func anyBlocksGiveTheSameTable(blockLength: Int) throws {
+        let (table, text) = try Self.table(300)
+        var reader = PieceTable.TextReader()
+        for start in stride(from: 0, to: text.count, by: blockLength) {
+            #expect(reader.table == nil)
+            let isTaken = reader.add(Array(text[start..<min(text.count, start + blockLength)]))
+            #expect(isTaken)
+        }
+        let read = try #require(reader.table)
+        #expect(read.count == 300 && read.length == table.length)
+        for number in 0..<300 { #expect(read[number] == table[number]) }
+        let isMoreTaken = reader.add([UInt8(ascii: "x")])
+        #expect(!isMoreTaken)
+    }
+
+    /// Of a table of a million pieces only the block and less than one piece wait.
+    @Test func onlyAPieceOfTheTextIsHeld() throws {
+        let (_, text) = try Self.table(20_000)
+        var reader = PieceTable.TextReader()
+        for start in stride(from: 0, to: text.count, by: 4096) {
+            let isTaken = reader.add(Array(text[start..<min(text.count, start + 4096)]))
+            #expect(isTaken)
+            #expect(reader.waitingCount <= PieceTable.TextReader.pieceTextMax)
+        }
+        #expect(reader.table?.count == 20_000)
+    }
+
+    @Test(arguments: [
+        " ", "{}", #"{"stream":"kopia:indirect","entries":[]}"#, #"{"stream":"kopia:indirect","entries":[{ "l":1}"#,
+        #"{"stream":"kopia:indirect","entries":["# + String(repeating: "1", count: 600),
+    ])
+    func otherFormsAreLeftToTheSlowRoad(text: String) {
+        for length in [1, 1000] {
+            var reader = PieceTable.TextReader()
+            let bytes = Array(text.utf8)
+            let isTaken = stride(from: 0, to: bytes.count, by: length).allSatisfy {
+                reader.add(Array(bytes[$0..<min(bytes.count, $0 + length)]))
+            }
+            #expect(!isTaken)
+            #expect(reader.table == nil)
+        }
+    }
+}
+
 struct ObjectReaderTests {
     /// Ranges from anywhere to anywhere give the same bytes as the whole.
     @Test(arguments: 0..<20)
