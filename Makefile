@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo bench bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo bench bench-large bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -39,6 +39,12 @@ bench-s3: release ## Push a stream of BENCH_S3_BYTES (60 GiB) to an S3 server th
 
 demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore databases of a real primary and standby (STORAGE=s3: repository on an S3 server)
 	@STORAGE=$(STORAGE) examples/flexible-server/demo.sh .build/release
+bench-large: release ## Measure opening and listing a repository of a million contents and ten thousand snapshots
+	swift build -c release --package-path Benchmarks --product LargeRepository
+	@python3 Benchmarks/large_repository.py .build/release/pod-runner Benchmarks/.build/release/LargeRepository
+
+demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
+	@examples/flexible-server/demo.sh .build/release
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)

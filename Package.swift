@@ -19,6 +19,12 @@ let package = Package(
         .executable(name: "pod-runner", targets: ["pod-runner"]),
         // For Benchmarks/, which is a package of its own.
         .library(name: "KopiaFormat", targets: ["KopiaFormat"]),
+        .library(
+            name: "KopiaRooms",
+            targets: [
+                "GoFormats", "KopiaBlob", "KopiaFormat", "KopiaContent", "KopiaObject", "KopiaManifest",
+                "KopiaSnapshot",
+            ]),
         // For Tests/Fuzz/, likewise.
         .library(name: "KopiaDecoders", targets: ["GoFormats", "KopiaContent", "KopiaObject", "KopiaSnapshot"]),
     ],

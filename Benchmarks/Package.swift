@@ -10,6 +10,10 @@ let package = Package(
         .executableTarget(
             name: "StageBenchmark", dependencies: [.product(name: "KopiaFormat", package: "karaffe")],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        /// Fills a repository with a million contents and ten thousand snapshots.
+        .executableTarget(
+            name: "LargeRepository", dependencies: [.product(name: "KopiaRooms", package: "karaffe")],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         /// Makes the dumps of the end-to-end runs.
         .executableTarget(name: "DumpText", swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

@@ -13,10 +13,10 @@ extension Repository {
     public func retentionReasons(for snapshots: [Snapshot]) async throws -> [[String]] {
         try await translatingErrors {
             var reasons = Array(repeating: [String](), count: snapshots.count)
-            let policies = PolicyStore(manifests: self.manifests)
+            let policies = try await PolicyStore(manifests: self.manifests).list()
             let groups = Dictionary(grouping: snapshots.indices) { RetentionGroup(snapshots[$0]) }
             for (group, positions) in groups {
-                let policy = try await policies.effective(for: group.source).retention
+                let policy = EffectivePolicy(of: group.source, policies: policies).retention
                 for (position, found) in zip(positions, policy.reasons(for: positions.map { snapshots[$0] })) {
                     reasons[position] = found.sorted { Self.rank($0) < Self.rank($1) }
                 }
