@@ -71,6 +71,11 @@ extension Repository {
             report.location = self.status.location
             report.time = self.clock()
             guard let blobs = self.blobs else { throw Self.noBlobs }
+            guard !(blobs.storage is PointInTimeStorage) else {
+                throw RepositoryError(
+                    .invalidArgument, "locks are looked up as they are now, not in \(self.status.location)",
+                    hint: "leave the point in time out")
+            }
             let needed = try await NeededBlobs(of: snapshots, in: blobs)
             report.unreadable = needed.unreadable
             let storage = blobs.storage as? any LockingBlobStorage

@@ -36,6 +36,11 @@ extension Repository {
             return try await with(
                 address, at: location, password: password, access: access, identity: identity, body)
         }
+        guard location.pointInTime == nil || access == .readOnly else {
+            throw RepositoryError(
+                .invalidArgument, "\(location) is the past: it can only be read",
+                hint: "leave the point in time out to write")
+        }
         let (repository, contents) = try await translatingErrors {
             let storage = try await location.openStorage()
             let format = try await RepositoryFormat.open(storage, password: password)
@@ -221,7 +226,10 @@ extension RepositoryLocation {
             } catch let error as BlobError where error.code == .invalidStorage {
                 throw RepositoryError(.notInitialized, error.message, hint: error.hint)
             }
-        case .cloud(let location, let credentials): return try location.open(credentials)
+        case .cloud(let location, let credentials):
+            let storage = try location.open(credentials)
+            guard let pointInTime else { return storage }
+            return try await PointInTimeStorage.open(storage, at: pointInTime)
         case .server: throw noBlobs()
         }
     }
@@ -240,6 +248,9 @@ extension RepositoryLocation {
                     isRepository ? .alreadyExists : .invalidLocation, error.message, hint: error.hint)
             }
         case .cloud(let location, let credentials):
+            guard pointInTime == nil else {
+                throw RepositoryError(.invalidArgument, "no repository can be made in the past: \(self)")
+            }
             let storage = try location.open(credentials)
             let blobs = try await storage.list(prefix: "")
             guard let first = blobs.map(\.id.description).min() else { return storage }

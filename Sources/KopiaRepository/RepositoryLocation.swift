@@ -1,3 +1,4 @@
+public import GoFormats
 internal import KopiaBlob
 internal import KopiaCloud
 internal import KopiaServer
@@ -11,6 +12,22 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
         case server(ServerAddress)
     }
     let kind: Kind
+    /// Nil for now.
+    private(set) var pointInTime: Timestamp?
+
+    /// The same place as it was then, for reading: what was overwritten, deleted or hidden since is there.
+    ///
+    /// - Throws: `RepositoryError.Code.invalidArgument` where no versions are kept.
+    public func at(_ time: Timestamp) throws(RepositoryError) -> RepositoryLocation {
+        guard case .cloud = kind else {
+            throw RepositoryError(
+                .invalidArgument, "\(self) cannot be read as it was at \(time): no versions are kept there",
+                hint: "this works for S3 and Azure, where the bucket or account keeps versions")
+        }
+        var location = self
+        location.pointInTime = time
+        return location
+    }
 
     /// A folder of this machine.
     ///
@@ -117,7 +134,8 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     public var description: String {
         switch kind {
         case .filesystem(let path): return "file://\(path)"
-        case .cloud(let location, _): return location.displayName
+        case .cloud(let location, _):
+            return pointInTime.map { "\(location.displayName) at \($0)" } ?? location.displayName
         case .server(let address): return "kopia+https://\(address.authority)"
         }
     }

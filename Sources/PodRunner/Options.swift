@@ -1,4 +1,5 @@
 import ArgumentParser
+import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
@@ -38,6 +39,12 @@ struct RepositoryOptions: ParsableArguments, Sendable {
             "Whose snapshots these are (default: the profile's, else pod-runner@karaffe).", valueName: "user@host"))
     var identity: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Read the repository as it was then, with what was deleted or overwritten since: S3 and Azure with versions.",
+            valueName: "time"))
+    var pointInTime: String?
+
     /// Nil when none was given.
     func resolveProfile(_ context: RunContext) async throws -> Profile? {
         guard let profile else { return nil }
@@ -48,6 +55,16 @@ struct RepositoryOptions: ParsableArguments, Sendable {
     }
 
     func resolve(_ context: RunContext) async throws -> RepositoryAccessPoint {
+        let access = try await resolvePresent(context)
+        guard let pointInTime else { return access }
+        guard let time = Timestamp(rfc3339: pointInTime) else {
+            throw PodRunnerError(
+                .input, "--point-in-time is \"\(pointInTime)\", not a time such as 2026-11-25T03:00:00Z")
+        }
+        return try access.at(time)
+    }
+
+    private func resolvePresent(_ context: RunContext) async throws -> RepositoryAccessPoint {
         let identity = try parsedIdentity()
         if let profile = try await resolveProfile(context) {
             return try RepositoryAccessPoint(profile: profile, identity: identity, environment: context.environment)

@@ -1,10 +1,11 @@
+import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
 
 /// Which repository, as whom, with which password.
 struct RepositoryAccessPoint: Sendable {
-    let location: RepositoryLocation
+    private(set) var location: RepositoryLocation
     let password: RepositoryPassword
     let identity: RepositoryIdentity
 
@@ -96,5 +97,16 @@ struct RepositoryAccessPoint: Sendable {
     /// Opens the repository for the time of `body`.
     func open<Result>(_ access: RepositoryAccess, _ body: (Repository) async throws -> Result) async throws -> Result {
         try await Repository.with(at: location, password: password, access: access, identity: identity, body)
+    }
+}
+
+extension RepositoryAccessPoint {
+    /// The same repository as it was then, for reading.
+    ///
+    /// - Throws: `RepositoryError` where no versions are kept.
+    func at(_ time: Timestamp) throws -> RepositoryAccessPoint {
+        var access = self
+        access.location = try location.at(time)
+        return access
     }
 }

@@ -141,6 +141,47 @@ struct ImmutabilityTests {
         #expect(shown.lines.contains("no snapshots: DELETABLE NOW"))
     }
 
+    /// After everything was deleted that can be, the past is still readable, and only readable.
+    @Test(arguments: [CloudBench.Kind.s3, .azure])
+    func whatWasDeletedIsReadAsItWas(kind: CloudBench.Kind) async throws {
+        let locked = try await Locked.make(kind, mode: kind == .s3 ? "COMPLIANCE" : "Locked")
+        let id = try await locked.push("rows")
+        // The services date versions in whole seconds or finer; the next second is after all of them.
+        let before = Timestamp(seconds: Timestamp.now().seconds + 1)
+        while Timestamp.now() <= before { try await Task.sleep(for: .milliseconds(50)) }
+        for name in try locked.bench.tool("keys", locked.container).split(separator: "\n") {
+            let command = kind == .s3 ? "delete" : "hide"
+            _ = try locked.bench.tool(command, locked.container, String(name))
+        }
+        let lost = await locked.world.run(["snapshot", "list"] + locked.repository)
+        #expect(lost.code == 5)
+        let past = ["--point-in-time", before.description] + locked.repository
+        let read = await locked.world.run(["snapshot", "cat", id, "dump"] + past)
+        #expect(read.text == "rows", "\(read.errors)")
+        #expect(await locked.world.run(["repository", "verify"] + past).code == 0)
+        #expect(await locked.world.run(["snapshot", "delete", id] + past).code == 3)
+        #expect(await locked.world.run(["immutability", "verify", id] + past).code == 3)
+        let tooEarly = ["--point-in-time", "2020-01-01T00:00:00Z"] + locked.repository
+        #expect(await locked.world.run(["snapshot", "list"] + tooEarly).code == 5)
+    }
+
+    @Test func aFolderHasNoPast() async throws {
+        let world = try await worldWithRepository()
+        let outcome = await world.run(
+            ["snapshot", "list", "--point-in-time", "2026-01-01T00:00:00Z"] + world.repository)
+        #expect(outcome.code == 3)
+        #expect(outcome.errors.contains("no versions are kept there"))
+        #expect(await world.run(["snapshot", "list", "--point-in-time", "now"] + world.repository).code == 3)
+    }
+
+    @Test(arguments: [(299.0, false), (-299, false), (301, true), (-4000, true)])
+    func clocksThatDifferByMoreThanFiveMinutesAreSaid(skew: Double, isSaid: Bool) {
+        #expect((ClockCheck.text(skew: skew) != nil) == isSaid)
+        if skew == -4000 {
+            #expect(ClockCheck.text(skew: skew) == "this machine's clock is 1 h 6 min behind the storage's")
+        }
+    }
+
     @Test func aSnapshotThatNeverWasIsTheCallersMistake() async throws {
         let locked = try await Locked.make(.s3)
         #expect(await locked.verify("0000000000").code == 3)

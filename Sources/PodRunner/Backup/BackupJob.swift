@@ -91,6 +91,7 @@ struct BackupJob: Sendable {
             dump.scope = options.scope.scope
             let run = DumpRun(job: self, session: session, dump: dump, estimate: estimate, failed: failed, start: time)
             do {
+                try await ClockCheck.run(repository, context)
                 let required = try await options.immutability.prepare(repository)
                 let (written, tables) = try await run.perform(source: source)
                 for warning in written.warnings { context.note("warning: \(warning)") }

@@ -7,6 +7,7 @@
     keys        prints the name of each visible object
     overwrite   puts the object's own bytes on top of it, without a lock
     delete      deletes it, or, with VERSION, that version of it
+    hide        Azure: puts an empty version on top and deletes that, as kopia does with locked blobs
 """
 import os
 import sys
@@ -44,6 +45,9 @@ def azure():
             print(item.name)
     elif command == "overwrite":
         client.upload_blob(key, client.download_blob(key).readall(), overwrite=True)
+    elif command == "hide":
+        client.upload_blob(key, b"", overwrite=True)
+        client.delete_blob(key)
     else:
         sys.exit("unknown command " + command)
 
