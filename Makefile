@@ -39,12 +39,10 @@ bench-s3: release ## Push a stream of BENCH_S3_BYTES (60 GiB) to an S3 server th
 
 demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore databases of a real primary and standby (STORAGE=s3: repository on an S3 server)
 	@STORAGE=$(STORAGE) examples/flexible-server/demo.sh .build/release
+
 bench-large: release ## Measure opening and listing a repository of a million contents and ten thousand snapshots
 	swift build -c release --package-path Benchmarks --product LargeRepository
 	@python3 Benchmarks/large_repository.py .build/release/pod-runner Benchmarks/.build/release/LargeRepository
-
-demo: release ## Back up, drop and restore databases of a real primary and standby in a temporary folder
-	@examples/flexible-server/demo.sh .build/release
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)
