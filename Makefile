@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo bench bench-large bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -43,6 +43,12 @@ demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore d
 bench-large: release ## Measure opening and listing a repository of a million contents and ten thousand snapshots
 	swift build -c release --package-path Benchmarks --product LargeRepository
 	@python3 Benchmarks/large_repository.py .build/release/pod-runner Benchmarks/.build/release/LargeRepository
+
+demo-tenants: release ## Move a database to a server pair that has never seen it, in a temporary folder
+	@examples/another-tenant/migrate.sh .build/release
+
+bench-postgres: release ## Measure backups of a real PostgreSQL: against pg_dump, and what ten days store
+	@python3 Benchmarks/postgres.py .build/release/pod-runner
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)

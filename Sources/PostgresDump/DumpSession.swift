@@ -121,9 +121,20 @@ public struct DumpOptions: Sendable {
         var environment = settings.childEnvironment(base: environment)
         environment["PGAPPNAME"] = settings["application_name"] ?? "pod-runner"
         environment["PGOPTIONS"] = sessionOptions
-        var arguments = arguments + ["--dbname=\(PostgresSettings.keepaliveText)"]
+        var arguments = remoteArguments
         if let restrictKey, program.knowsRestrict { arguments.append("--restrict-key=\(restrictKey)") }
         return ChildCommand(program.path, arguments, environment: environment)
+    }
+
+    var remoteArguments: [String] { arguments + ["--dbname=\(PostgresSettings.keepaliveText)"] }
+
+    /// Without the password and without what is a matter of this machine's files.
+    var remoteEnvironment: [String: String] {
+        var environment = settings.childEnvironment(base: [:])
+        environment["PGPASSWORD"] = nil
+        environment["PGAPPNAME"] = settings["application_name"] ?? "pod-runner"
+        environment["PGOPTIONS"] = sessionOptions
+        return environment
     }
 
     /// The caller's own, then those that rows depend on: of two the last one counts. pg_dump sets the search path itself.

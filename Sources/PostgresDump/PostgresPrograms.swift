@@ -76,6 +76,11 @@ public struct PostgresProgram: Sendable, Hashable {
         }
     }
 
+    /// A program that somebody else runs: its version is known when it has run.
+    public static func elsewhere(_ name: String, serverMajor: Int) -> PostgresProgram {
+        PostgresProgram(path: name, major: serverMajor, version: "\(serverMajor)")
+    }
+
     /// Whether the program knows `\restrict`: pg_dump writes it around its dumps, psql can be kept from running commands.
     ///
     /// Source: PostgreSQL release notes 13.22, 14.19, 15.14, 16.10, 17.6 (CVE-2025-8714).

@@ -38,6 +38,14 @@ public final class DescriptorStream: Sendable {
         try self.init(opening: path, flags: O_RDONLY, mode: 0)
     }
 
+    /// Opens the reading end of a named pipe without waiting for a writer; `read()` waits, for the first one and then
+    /// until the last one is gone.
+    ///
+    /// - Throws: `DescriptorError`.
+    public convenience init(readingPipe path: String) throws {
+        try self.init(opening: path, flags: O_RDONLY | O_NONBLOCK, mode: 0)
+    }
+
     /// Opens a file for writing, empty; made when missing.
     ///
     /// - Throws: `DescriptorError`.

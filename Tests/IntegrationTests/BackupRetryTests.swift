@@ -86,14 +86,17 @@ extension IntegrationTests {
         @Test func theDeadlineStopsCleanly() async throws {
             try await withDatabase("late") { bench in
                 let outcome = try await bench.podRunner(reading: "latedb").run(
-                    Self.arguments(bench, ["--deadline", "3s"])
+                    Self.arguments(bench, ["--deadline", "8s"])
                 ) { runner in
-                    let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 1 << 20)
+                    // On a machine that is busy the time may be over before.
+                    guard let dump = try? await Processes.child(named: "pg_dump", of: runner, thatWrote: 1 << 20) else {
+                        return
+                    }
                     kill(dump, SIGSTOP)
                     try await Processes.waitUntilGone(dump)
                 }
                 #expect(outcome.exit == .exited(143), "\(outcome.testDescription)")
-                #expect(outcome.errors.contains("the deadline of 3s is over: nothing was published"))
+                #expect(outcome.errors.contains("the deadline of 8s is over: nothing was published"))
                 #expect(outcome.errors.contains("timeout.blueprintBackup"))
                 #expect(!outcome.output.contains("###Phase-output###"))
                 #expect(try await bench.snapshotIDs() == [])

@@ -32,7 +32,7 @@ struct BackupJob: Sendable {
         let start = context.clock()
         let last = try await lastRecord()
         var attempts: [BackupAttempt] = []
-        let servers = [settings] + (options.persistence.fallbackToPrimary.map { [settings.at($0)] } ?? [])
+        let servers = [settings] + (options.persistence.fallbackToPrimary.value.map { [settings.at($0)] } ?? [])
         for (number, server) in servers.enumerated() {
             let isLast = number == servers.count - 1
             var retries = 0
@@ -77,12 +77,15 @@ struct BackupJob: Sendable {
             }
         ) { session in
             let time = context.clock()
-            let program = try await PostgresProgram.find(
-                "pg_dump", serverMajor: session.source.serverMajor, binaryFolder: options.connection.pgBinDir,
-                environment: context.environment)
+            let program =
+                options.dumpFrom != nil
+                ? .elsewhere("pg_dump", serverMajor: session.source.serverMajor)
+                : try await PostgresProgram.find(
+                    "pg_dump", serverMajor: session.source.serverMajor, binaryFolder: options.connection.pgBinDir,
+                    environment: context.environment)
             describe(session, server, program)
             let estimate = DumpEstimate(last: last, databaseBytes: session.source.sizeBytes)
-            if let warning = BackupDeadline.warning(estimate, left: options.persistence.deadline) {
+            if let warning = BackupDeadline.warning(estimate, left: options.persistence.deadline.value) {
                 context.note(warning)
             }
             var dump = DumpOptions(
@@ -112,7 +115,7 @@ struct BackupJob: Sendable {
     private func check(_ client: PostgresClient) async throws {
         let check = try await SourceCheck.run(
             client, binaryFolder: options.connection.pgBinDir, environment: context.environment)
-        for finding in check.findings where finding.severity != .note {
+        for finding in check.findings where finding.severity != .note && finding.code != "no-pg-dump" {
             context.note("\(finding.severity.rawValue): \(finding.message.onOneLine)")
         }
         // Of a part of a database other parts need not be readable.

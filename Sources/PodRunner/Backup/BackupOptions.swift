@@ -13,7 +13,8 @@ struct ScopeOptions: ParsableArguments, Sendable {
     var tables: [String] = []
 
     @Option(
-        help: ArgumentHelp("Tables that match come back without their rows; may be repeated.", valueName: "pattern"))
+        help: ArgumentHelp(
+            "Tables that match come back without their rows; may be repeated (none: no table).", valueName: "pattern"))
     var excludeTableData: [String] = []
 
     @Flag(help: "No rows at all.")
@@ -22,7 +23,8 @@ struct ScopeOptions: ParsableArguments, Sendable {
     var scope: DumpScope {
         var scope = DumpScope()
         scope.tables = tables
-        scope.excludedTableData = excludeTableData
+        // What a blueprint's template writes where there is nothing to say.
+        scope.excludedTableData = excludeTableData.filter { $0 != "none" }
         scope.schemaOnly = schemaOnly
         return scope
     }
@@ -35,12 +37,12 @@ struct FreshnessOptions: ParsableArguments, Sendable {
             "How far a standby may be behind.",
             discussion: "Counted since its last replayed transaction, and 0 when it has replayed all it received.",
             valueName: "time"))
-    var maxLag: TimeSpan?
+    var maxLag = Maybe<TimeSpan>(nil)
 
     @Option(
         help: ArgumentHelp(
             "Wait until the standby holds everything that is committed on this primary now.", valueName: "host[:port]"))
-    var waitForPrimary: ServerAddress?
+    var waitForPrimary = Maybe<ServerAddress>(nil)
 
     @Option(
         help: ArgumentHelp("How long to wait for either; 0 to fail at once.", valueName: "time"))
@@ -50,8 +52,8 @@ struct FreshnessOptions: ParsableArguments, Sendable {
     /// - Throws: `PostgresError`.
     func barrier(_ settings: PostgresSettings) async throws -> ReplayBarrier {
         var barrier = ReplayBarrier(
-            lagSecondsMax: maxLag.map { Double($0.seconds) }, waitSeconds: Double(catchUp.seconds))
-        if let waitForPrimary { barrier.primary = try await .read(from: settings.at(waitForPrimary)) }
+            lagSecondsMax: maxLag.value.map { Double($0.seconds) }, waitSeconds: Double(catchUp.seconds))
+        if let server = waitForPrimary.value { barrier.primary = try await .read(from: settings.at(server)) }
         return barrier
     }
 }
@@ -72,7 +74,7 @@ struct PersistenceOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
             "Where to read when the standby does not work out; the same user and password.", valueName: "host[:port]"))
-    var fallbackToPrimary: ServerAddress?
+    var fallbackToPrimary = Maybe<ServerAddress>(nil)
 
     @Option(
         help: ArgumentHelp(
@@ -81,11 +83,13 @@ struct PersistenceOptions: ParsableArguments, Sendable {
                 "Kasten ends a blueprint's backup after 45 minutes (Helm value timeout.blueprintBackup); a little less leaves "
                 + "time to end cleanly. When the last backup's rate says that it cannot be done, that is said at the start.",
             valueName: "time"))
-    var deadline: TimeSpan?
+    var deadline = Maybe<TimeSpan>(nil)
 
     mutating func validate() throws {
         guard (0...100).contains(retries) else { throw ValidationError("--retries must be from 0 to 100") }
-        if let deadline, deadline.seconds == 0 { throw ValidationError("--deadline must be at least 1s") }
+        if let deadline = deadline.value, deadline.seconds == 0 {
+            throw ValidationError("--deadline must be at least 1s")
+        }
     }
 
     /// The delay before a retry, the first being number 1.

@@ -46,13 +46,20 @@ struct DumpRun: Sendable {
         var dump = dump
         dump.restrictKey = keys.restrict
         var digester = CopyDigester(key: keys.rows)
-        try await DumpStream.with(dump, standardError: job.context.errors) { stream in
+        func store(_ read: () async throws -> [UInt8]?) async throws {
             _ = try await writer.addFile(job.place.file) {
-                guard let chunk = try await stream.read() else { return nil }
+                guard let chunk = try await read() else { return nil }
                 digester.scan(chunk)
                 progress.passed(chunk.count, tables: digester.tables.count, current: digester.current)
                 return chunk
             }
+        }
+        if let folder = job.options.dumpFrom {
+            let remote = RemoteDump(folder: folder, number: failed.count + 1)
+            let version = try await remote.run(dump, standardError: job.context.errors, body: store)
+            job.context.note("dumped by \(version.onOneLine) of another container")
+        } else {
+            try await DumpStream.with(dump, standardError: job.context.errors) { try await store($0.read) }
         }
         return try await session.digests(of: digester, key: keys.rows)
     }

@@ -11,26 +11,11 @@ struct TimeSpan: ExpressibleByArgument, Sendable, Hashable, CustomStringConverti
 
     /// Nil for other text. A number without a unit is seconds.
     init?(argument text: String) {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
-        var total: Int64 = 0
-        var digits = ""
-        for character in text {
-            if character.isASCII, character.isNumber {
-                digits.append(character)
-                continue
-            }
-            guard let unit = units[character], let number = Int64(digits), number <= Self.secondsMax else { return nil }
-            total += number * unit
-            guard total <= Self.secondsMax else { return nil }
-            digits = ""
-        }
-        if !digits.isEmpty {
-            guard total == 0, let number = Int64(digits), number <= Self.secondsMax else { return nil }
-            total = number
-        } else if text.isEmpty {
+        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard let seconds = DurationText.parse(isNumber ? text + "s" : text), seconds <= Self.secondsMax else {
             return nil
         }
-        seconds = total
+        self.seconds = seconds
     }
 
     /// `40m`, `1h30m`, `90s` is `1m30s`.
@@ -43,6 +28,24 @@ struct TimeSpan: ExpressibleByArgument, Sendable, Hashable, CustomStringConverti
     }
 
     var duration: Duration { .seconds(seconds) }
+}
+
+/// A value, or `none`: what a blueprint's template writes where there is nothing to say.
+struct Maybe<Value: ExpressibleByArgument & Sendable & Hashable>: ExpressibleByArgument, Sendable, Hashable {
+    let value: Value?
+
+    init(_ value: Value?) { self.value = value }
+
+    init?(argument text: String) {
+        guard text != "none" else {
+            value = nil
+            return
+        }
+        guard let value = Value(argument: text) else { return nil }
+        self.value = value
+    }
+
+    var defaultValueDescription: String { value?.defaultValueDescription ?? "none" }
 }
 
 /// `HOST`, `HOST:PORT` or `[IPV6]:PORT` on a command line.

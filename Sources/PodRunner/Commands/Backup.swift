@@ -64,12 +64,24 @@ struct Backup: PodRunnerAction {
     @Option(help: ArgumentHelp("How long to wait for table locks before giving up.", valueName: "seconds"))
     var lockWait: Int = 120
 
+    @Option(
+        help: ArgumentHelp(
+            "Another container runs pg_dump, as this shared folder's scripts say.",
+            discussion:
+                "For MultiContainerRun with a stock postgres image; blueprints/flexible-mcr-bp.yaml has the other side. The dump "
+                + "counts only when that pg_dump has said that it succeeded.",
+            valueName: "folder"))
+    var dumpFrom: String?
+
     @Option(help: ArgumentHelp("Seconds between progress lines on standard error; 0 for none.", valueName: "seconds"))
     var heartbeat: Int = 5
 
     mutating func validate() throws {
         guard (1...86_400).contains(lockWait) else { throw ValidationError("--lock-wait must be from 1 to 86400") }
         try Splitter.validate(splitter)
+        if dumpFrom != nil, databases.areSeveral {
+            throw ValidationError("--dump-from serves one database, not --database or --all-databases")
+        }
         guard (0...3600).contains(heartbeat) else { throw ValidationError("--heartbeat must be from 0 to 3600") }
     }
 
@@ -85,7 +97,9 @@ struct Backup: PodRunnerAction {
         _ = try snapshotOptions()
         let settings = try connection.settings(context, needsDatabase: !databases.areSeveral)
         let access = try await repository.resolve(context)
-        let lines = try await BackupDeadline.within(persistence.deadline) {
+        // Whatever happens here: the other container must not wait for ever.
+        defer { if let dumpFrom { RemoteDump.finish(folder: dumpFrom) } }
+        let lines = try await BackupDeadline.within(persistence.deadline.value) {
             try await access.open(.readWrite) { repository in
                 func job(_ database: String) -> BackupJob {
                     BackupJob(

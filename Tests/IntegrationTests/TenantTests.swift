@@ -1,0 +1,70 @@
+import Glibc
+import ProcessIO
+import Testing
+
+extension IntegrationTests {
+    /// The blueprints' other ways: to another tenant, and with pg_dump in a container of its own.
+    struct OtherWays {
+        @Test func aDatabaseMovesToAnotherTenant() async throws {
+            let script = Program(path: Program.packageFolder + "/examples/another-tenant/migrate.sh")
+                .with(["MIGRATE_ROWS": "500", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"])
+            let outcome = try await script.run([Program.buildFolder])
+            #expect(outcome.exit == .exited(0), "\(outcome.testDescription)")
+            #expect(outcome.output.contains("role app1 logs in with its Secret's password"))
+        }
+
+        private static var blueprint: String { Program.packageFolder + "/blueprints/flexible-mcr-bp.yaml" }
+
+        @Test func pgDumpRunsInAContainerOfItsOwn() async throws {
+            let pair = try PostgresPair.running()
+            try await pair.dropApplication("beside")
+            try await pair.makeApplication("beside", password: #"p'w"d\$HOME"#, rows: 1000)
+            let bench = try Workbench(pair)
+            try await bench.makeRepository()
+            try await bench.makeCluster(application: "beside", password: #"p'w"d\$HOME"#)
+            let before = try await pair.itemsHash("beside")
+            let backup = try await bench.karaffe.run(
+                bench.runArguments(Self.blueprint, "backup", object: "secret/apps/beside"))
+            #expect(backup.exit == .exited(0), "\(backup.testDescription)")
+            #expect((backup.output + backup.errors).contains("of another container"))
+            let id = try await bench.lastRunID()
+            try await pair.sql("DROP DATABASE besidedb WITH (FORCE)")
+            try await bench.karaffe.succeed(
+                bench.runArguments(Self.blueprint, "restore", object: "secret/apps/beside", ["--from", id]))
+            #expect(try await pair.itemsHash("beside") == before)
+            try await pair.dropApplication("beside")
+        }
+
+        /// What the other container does, and what comes of it.
+        @Test(arguments: [
+            ("dies in the middle", "head -c 2000 /dev/zero > \"$1/dump-1\"; exit 0", "ended in the middle of the dump"),
+            (
+                "fails",
+                "echo half > \"$1/dump-1\"; echo 'pg_dump: error: out of memory' > \"$1/errors-1\"; echo 1 > \"$1/status-1\"",
+                "out of memory"
+            ),
+            ("has no pg_dump", "sed s/^pg_dump/no-such-program/ \"$1/dump-1.sh\" | sh", "exited with code 127"),
+        ])
+        func aDeadProducerPublishesNothing(_ name: String, _ script: String, _ message: String) async throws {
+            let pair = try PostgresPair.running()
+            let bench = try Workbench(pair)
+            try await bench.makeRepository()
+            let shared = bench.folder + "/shared"
+            mkdir(shared, 0o777)
+            let outcome = try await bench.podRunner(reading: "postgres").run(
+                BackupRetry.arguments(bench, ["--dump-from", shared, "--retries", "0"])
+            ) { _ in
+                for _ in 0..<6000 where access(shared + "/dump-1.sh", F_OK) != 0 {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                _ = try await Program(path: "/bin/sh").run(["-c", script, "sh", shared])
+            }
+            #expect(outcome.exit == .exited(4), "\(outcome.testDescription)")
+            #expect(outcome.errors.contains(message), "\(outcome.testDescription)")
+            #expect(!outcome.output.contains("###Phase-output###"))
+            #expect(try await bench.snapshotIDs() == [])
+            // The other side is told to stop waiting.
+            #expect(access(shared + "/done", F_OK) == 0)
+        }
+    }
+}
