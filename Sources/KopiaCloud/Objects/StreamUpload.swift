@@ -20,7 +20,7 @@ protocol PartSink: Sendable {
 /// Cuts a stream into parts and stores several at a time; all or nothing.
 ///
 /// Memory: the part that is being filled, and parts on the way that are together at most `bytesInFlightMax`, or one. With
-/// the plans there are that is 80 MiB up to 62 GiB on S3 and 268 GiB on Azure, and two parts beyond.
+/// the plans there are that is 80 MiB up to 64 GiB on S3 and 268 GiB on Azure, and two parts beyond.
 struct StreamUpload<Sink: PartSink>: Sendable {
     static var bytesInFlightMax: Int { 64 << 20 }
 
@@ -31,17 +31,15 @@ struct StreamUpload<Sink: PartSink>: Sendable {
     /// - Returns: bytes stored.
     func run(length: Int64?, next: () async throws -> [UInt8]?) async throws -> Int64 {
         var cutter = PartCutter(plan: plan, length: length)
-        guard let first = try await cutter.next(from: next) else {
-            try await sink.putWhole([])
-            return 0
-        }
-        guard let second = try await cutter.next(from: next) else {
-            try await sink.putWhole(first)
+        var filled: [[UInt8]] = []
+        while filled.count < 2, let part = try await cutter.next(from: next) { filled.append(part) }
+        guard filled.count == 2 else {
+            try await sink.putWhole(filled.first ?? [])
             return cutter.total
         }
         try await sink.begin()
         do {
-            let receipts = try await store([first, second], &cutter, next)
+            let receipts = try await store(&filled, &cutter, next)
             try Task.checkCancellation()
             try await sink.complete(receipts, bytes: cutter.total)
             return cutter.total
@@ -50,8 +48,9 @@ struct StreamUpload<Sink: PartSink>: Sendable {
         }
     }
 
+    /// - Parameter filled: the first parts; taken out, so that none is held longer than it is on its way.
     private func store(
-        _ filled: [[UInt8]], _ cutter: inout PartCutter, _ next: () async throws -> [UInt8]?
+        _ filled: inout [[UInt8]], _ cutter: inout PartCutter, _ next: () async throws -> [UInt8]?
     ) async throws -> [Sink.Receipt] {
         try await withThrowingTaskGroup(of: (Int, Int, Sink.Receipt).self) { group in
             var receipts: [Int: Sink.Receipt] = [:]
@@ -64,11 +63,10 @@ struct StreamUpload<Sink: PartSink>: Sendable {
                 bytesInFlight -= bytes
                 inFlight -= 1
             }
-            var waiting = filled[...]
             while true {
                 let part: [UInt8]
-                if let first = waiting.popFirst() {
-                    part = first
+                if !filled.isEmpty {
+                    part = filled.removeFirst()
                 } else if let more = try await cutter.next(from: next) {
                     part = more
                 } else {
