@@ -37,7 +37,7 @@ bench: release ## Measure karaffe's cold processes, whole backups and restores; 
 bench-s3: release ## Push a stream of BENCH_S3_BYTES (60 GiB) to an S3 server that counts and forgets: memory, parts
 	@python3 Benchmarks/s3_stream.py .build/release/pod-runner
 
-demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore databases of a real primary and standby (STORAGE=s3: repository on an S3 server)
+demo: release $(if $(filter s3,$(STORAGE)),tools) ## Back up, drop and restore databases of a real primary and standby (STORAGE=s3: repository on an S3 server; kopia: behind KOPIA_EXE's)
 	@STORAGE=$(STORAGE) examples/flexible-server/demo.sh .build/release
 
 bench-large: release ## Measure opening and listing a repository of a million contents and ten thousand snapshots

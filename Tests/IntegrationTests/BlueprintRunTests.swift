@@ -1,3 +1,4 @@
+import Glibc
 import GoFormats
 import ProcessIO
 import Testing
@@ -10,6 +11,21 @@ extension IntegrationTests {
                 .with(["DEMO_ROWS": "2000", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"])
             let outcome = try await demo.run([Program.buildFolder])
             #expect(outcome.exit == .exited(0), "\(outcome.testDescription)")
+            #expect(outcome.output.contains("app3db   delete"))
+        }
+
+        /// The same blueprint, with a profile of type kopia.
+        @Test(.enabled(if: getenv("KOPIA_EXE") != nil, "set KOPIA_EXE to a kopia program"))
+        func theDemoRunsBehindAKopiaServer() async throws {
+            let kopia = getenv("KOPIA_EXE").map { String(cString: $0) } ?? ""
+            let demo = Program(path: Program.packageFolder + "/examples/flexible-server/demo.sh")
+                .with([
+                    "DEMO_ROWS": "2000", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "STORAGE": "kopia",
+                    "KOPIA_EXE": kopia,
+                ])
+            let outcome = try await demo.run([Program.buildFolder])
+            #expect(outcome.exit == .exited(0), "\(outcome.testDescription)")
+            #expect(outcome.output.contains("Kind:              kopia repository server"))
             #expect(outcome.output.contains("app3db   delete"))
         }
 

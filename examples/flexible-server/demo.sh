@@ -7,7 +7,8 @@
 # Needs PostgreSQL's server programs and openssl. Everything is made in a temporary folder and removed at the end;
 # servers listen on loopback only.
 #
-#   STORAGE     where the repository is: file (default), or s3 for a bucket of an S3 server (moto) that is started here
+#   STORAGE     where the repository is: file (default), s3 for a bucket of an S3 server (moto) that is started here, or kopia
+#               for a kopia server, as Kasten has it: then KOPIA_EXE names a kopia program, and the profile is of type kopia
 #   DEMO_ROWS   customers in app1db (default 40000; app2db and app3db get a half and a quarter)
 #   DEMO_KEEP   set to keep the temporary folder
 set -euo pipefail
@@ -26,6 +27,7 @@ cleanup() {
     local status=$?
     trap - EXIT INT TERM
     [ -z "${s3_server:-}" ] || { kill "$s3_server" && wait "$s3_server"; } 2> /dev/null || true
+    [ -z "${kopia_server:-}" ] || { kill "$kopia_server" && wait "$kopia_server"; } 2> /dev/null || true
     "$here/postgres-pair.sh" stop "$work/servers" || true
     if [ -n "${DEMO_KEEP:-}" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
     exit $status
@@ -98,6 +100,50 @@ sequences() { admin app1db -f "$here/sequences.sql"; }
 describe > "$work/before"
 sequences > "$work/sequences-before"
 
+# A repository behind `kopia server start` with one user, and the Profile that leads there.
+start_kopia_server() {
+    local kopia=("$KOPIA_EXE" "--config-file=$work/kopia/config" "--log-dir=$work/kopia/log") port
+    mkdir "$work/kopia"
+    export KOPIA_CHECK_FOR_UPDATES=false
+    "${kopia[@]}" repository create filesystem --path="$work/repository" --cache-directory="$work/kopia/cache" \
+        --no-check-for-updates &> "$work/kopia/create.log"
+    "${kopia[@]}" server users add runner@karaffe-demo --user-password="$KOPIA_PASSWORD" &> "$work/kopia/users.log"
+    port=$((20000 + RANDOM % 20000))
+    "${kopia[@]}" server start --address="https://127.0.0.1:$port" --tls-generate-cert --tls-generate-rsa-key-size=2048 \
+        --tls-cert-file="$work/kopia/server.crt" --tls-key-file="$work/kopia/server.key" \
+        --server-control-password="$RANDOM$RANDOM" --no-ui &> "$work/kopia/server.log" &
+    kopia_server=$!
+    for _ in $(seq 300); do
+        grep -q 'SERVER ADDRESS' "$work/kopia/server.log" && break
+        sleep 0.1
+    done
+    repository=kopia+https://127.0.0.1:$port?fingerprint=$(sed -n 's/^SERVER CERT SHA256: //p' "$work/kopia/server.log")
+    location=(--repository "$repository" --identity runner@karaffe-demo)
+    profile=kasten-io/kopia
+    cat > "$work/cluster/kopia.yaml" <<YAML
+apiVersion: cr.kanister.io/v1alpha1
+kind: Profile
+metadata: {name: kopia, namespace: kasten-io}
+location: {type: kopia, endpoint: "https://127.0.0.1:$port"}
+credential:
+  type: kopia
+  kopiaServerSecret:
+    username: runner
+    hostname: karaffe-demo
+    userPassphrase: {key: password, secret: {apiVersion: v1, resource: secrets, name: repository-password, namespace: kasten-io}}
+    tlsCert: {key: tls.crt, secret: {apiVersion: v1, resource: secrets, name: kopia-certificate, namespace: kasten-io}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: kopia-certificate, namespace: kasten-io}
+stringData:
+  tls.crt: |
+$(sed 's/^/    /' "$work/kopia/server.crt")
+YAML
+}
+
+cp -r "$here/cluster" "$work/cluster"
+profile=kasten-io/local
 case $storage in
 file) repository=file://$work/repository ;;
 s3)
@@ -118,13 +164,22 @@ s3)
     repository="s3://karaffe-demo/repository?endpoint=http://127.0.0.1:$s3_port&credentials=$work/s3-credentials"
     echo "$repository"
     ;;
-*) fail "STORAGE is '$storage', neither file nor s3" ;;
+kopia)
+    say "A kopia server, and a profile of type kopia"
+    [ -n "${KOPIA_EXE:-}" ] || fail "set KOPIA_EXE to a kopia program"
+    start_kopia_server
+    ;;
+*) fail "STORAGE is '$storage', neither file nor s3 nor kopia" ;;
 esac
 
 say "A kopia repository, and the example's cluster"
-cp -r "$here/cluster" "$work/cluster"
-[ "$storage" = file ] || sed -i "s|^  bucket: ../repository\$|  bucket: ${repository//&/\\&}|" "$work/cluster/kasten-io.yaml"
-"$executables/pod-runner" repository create --repository "$repository"
+[ "$storage" != s3 ] || sed -i "s|^  bucket: ../repository\$|  bucket: ${repository//&/\\&}|" "$work/cluster/kasten-io.yaml"
+if [ "$storage" = kopia ]; then
+    "$executables/pod-runner" repository status "${location[@]}"
+else
+    location=(--repository "$repository")
+    "$executables/pod-runner" repository create "${location[@]}"
+fi
 
 results=()
 # Runs one action of the blueprint and remembers what it took.
@@ -134,7 +189,7 @@ run_action() { # action secret database [arguments]
     say "karaffe run flexible-bp.yaml --action $action --object secret/$secret"
     started=$(date +%s%N)
     "$executables/karaffe" run "$blueprint" --action "$action" --cluster-dir "$work/cluster" --object "secret/$secret" \
-        --profile kasten-io/local --option port="$PGPAIR_PORT" \
+        --profile "$profile" --option port="$PGPAIR_PORT" \
         --add-host rw.poc.postgres.database.azure.com="$PGPAIR_PRIMARY" \
         --add-host ro.poc.postgres.database.azure.com="$PGPAIR_STANDBY" "$@" || fail "$action of $database failed (exit $?)"
     ended=$(date +%s%N)
@@ -150,7 +205,7 @@ run_action() { # action secret database [arguments]
 run_action backup app1/app1 app1db; run1=$last_run
 run_action backup app2/app2 app2db; run2=$last_run
 run_action backup app2/app3 app3db; run3=$last_run
-listed=$("$executables/pod-runner" snapshot list --repository "$repository" --json | grep -c '"rootEntry"' || true)
+listed=$("$executables/pod-runner" snapshot list "${location[@]}" --json | grep -c '"rootEntry"' || true)
 [ "$listed" = 3 ] || fail "the repository lists $listed snapshots, not 3"
 
 say "The loss: database app1db and role app1"
@@ -174,7 +229,7 @@ echo "role app1 logs in with its Secret's password, writes and alters its tables
 run_action delete app1/app1 app1db --from "$run1"
 run_action delete app2/app2 app2db --from "$run2"
 run_action delete app2/app3 app3db --from "$run3"
-listed=$("$executables/pod-runner" snapshot list --repository "$repository" --json | grep -c '"rootEntry"' || true)
+listed=$("$executables/pod-runner" snapshot list "${location[@]}" --json | grep -c '"rootEntry"' || true)
 [ "$listed" = 0 ] || fail "the repository still lists $listed snapshots"
 
 say "Done"
