@@ -81,7 +81,7 @@ extension Repository {
                 let repository = Repository(
                     contents: server.contents, manifests: server.manifests,
                     status: RepositoryStatus(server, location: location, access: access, identity: identity),
-                    identity: identity, access: access)
+                    identity: identity, access: access, hashSecret: server.hashSecret)
                 return try await body(repository)
             }
         }

@@ -1,6 +1,6 @@
 internal import HTTPTransport
 public import KopiaContent
-internal import KopiaFormat
+public import KopiaFormat
 public import KopiaManifest
 
 /// A repository behind a kopia repository server: the same two stores that a repository in blobs has.
@@ -14,6 +14,8 @@ public struct ServerRepository: Sendable {
     public let hash: String
     /// kopia's name.
     public let splitter: String
+    /// The secret of the content hash, as the repository's format has it.
+    public let hashSecret: SecretBytes
 
     /// Opens a session, runs `body`, and closes the session: in order when everything is flushed, else by cancelling it, so
     /// that nothing is published that was not meant to be.
@@ -51,6 +53,7 @@ public struct ServerRepository: Sendable {
         manifests = ServerManifestStore(connection)
         hash = parameters.hash.rawValue
         splitter = parameters.splitter
+        hashSecret = parameters.secret
     }
 }
 

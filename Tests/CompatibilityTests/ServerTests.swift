@@ -112,6 +112,18 @@ struct ServerTests {
         }
     }
 
+    /// The key of pg_dump's restrict line must not change with the way to the repository: dumps would differ.
+    @Test func keysAreTheSameAsWithoutTheServer() async throws {
+        try await withServer { server in
+            let through = try await server.open { try $0.derivedKey(for: "test") }
+            let direct = try await Repository.with(
+                at: .filesystem(path: "\(server.folder)/repository"),
+                password: RepositoryPassword(RealServer.repositoryPassword), identity: RealServer.identity
+            ) { try $0.derivedKey(for: "test") }
+            #expect(try #require(through) == #require(direct))
+        }
+    }
+
     @Test func theServerIsKilledAndStartedAgainDuringAPush() async throws {
         try await withServer { server in
             let bytes = Self.random + Self.dump
