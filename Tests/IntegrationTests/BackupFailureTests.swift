@@ -106,12 +106,12 @@ enum Processes {
             .flatMap { Int($0.dropFirst("wchar: ".count)) }
     }
 
-    static func waitUntilGone(_ pid: Int32) async throws {
-        for _ in 0..<1000 {
+    static func waitUntilGone(_ pid: Int32, seconds: Int = 10) async throws {
+        for _ in 0..<(100 * seconds) {
             if kill(pid, 0) != 0 { return }
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw Missing(description: "process \(pid) is still there after ten seconds")
+        throw Missing(description: "process \(pid) is still there after \(seconds) seconds")
     }
 
     struct Missing: Error, CustomStringConvertible {

@@ -93,7 +93,8 @@ extension IntegrationTests {
                         return
                     }
                     kill(dump, SIGSTOP)
-                    try await Processes.waitUntilGone(dump)
+                    // The deadline, and the grace before a stopped process is killed.
+                    try await Processes.waitUntilGone(dump, seconds: 40)
                 }
                 #expect(outcome.exit == .exited(143), "\(outcome.testDescription)")
                 #expect(outcome.errors.contains("the deadline of 8s is over: nothing was published"))
