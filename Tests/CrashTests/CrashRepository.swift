@@ -38,7 +38,7 @@ enum CrashRepository {
         _ body: (Repository) async throws -> Result
     ) async throws -> Result {
         var options = LocalContentStore.Options(isReadOnly: access == .readOnly)
-        options.packSize = 20_000
+        options.packSize = CrashWork.packSize
         options.skipsDamagedIndexes = access == .readOnly
         let contents = try await LocalContentStore.open(storage, format: format, options: options)
         let manifests = ContentManifestStore(contents: contents)

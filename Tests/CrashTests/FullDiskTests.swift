@@ -20,7 +20,7 @@ struct FullDiskTests {
         let folder = try TemporaryDirectory()
         try #require(mount("tmpfs", folder.path, "tmpfs", 0, "size=512k") == 0)
         defer { umount(folder.path) }
-        let storage = try await FilesystemBlobStorage.create(path: folder.path)
+        let storage = WriterCountingStorage(try await FilesystemBlobStorage.create(path: folder.path))
         let format = try await CrashRepository.make(in: storage)
         var published: [String: CrashWork] = [:]
         var failure: RepositoryError?
@@ -37,7 +37,7 @@ struct FullDiskTests {
         let error = try #require(failure)
         #expect(error.code == .storage)
         #expect(error.message.contains("No space left on device"), "\(error)")
-        #expect(!published.isEmpty)
+        #expect(!published.isEmpty && storage.writersMade > 0)
         try await CrashRepository.check(storage, format, published: published)
         try #require(mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT), "size=4m") == 0)
         let next = CrashWork(seed: 9, number: 100)

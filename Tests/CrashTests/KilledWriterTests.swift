@@ -19,7 +19,7 @@ struct KilledWriterTests {
     func nothingThatWasPublishedIsLost(seed: UInt64) async throws {
         let folder = try TemporaryDirectory()
         let path = folder.path + "/repository"
-        let storage = try await FilesystemBlobStorage.create(path: path)
+        let storage = WriterCountingStorage(try await FilesystemBlobStorage.create(path: path))
         let format = try await CrashRepository.make(in: storage)
         var generator = SeededGenerator(seed: seed)
         var published: [String: CrashWork] = [:]
@@ -34,6 +34,7 @@ struct KilledWriterTests {
             published[try await CrashRepository.write(next, to: storage, format)] = next
             try await CrashRepository.check(storage, format, published: published)
         }
+        #expect(storage.writersMade >= Self.killsPerRepository)
     }
 
     /// Starts a writer, kills it, and returns what it said it had published.
@@ -55,7 +56,8 @@ struct KilledWriterTests {
         #expect(lines.first == "ready")
         return lines.compactMap { line in
             let words = line.split(separator: " ")
-            guard words.count == 3, words[0] == "published", let number = Int(words[2]) else { return nil }
+            guard words.count == 4, words[0] == "published", let number = Int(words[2]) else { return nil }
+            #expect(words[3] != "0", "no pack was handed over while it filled")
             return (String(words[1]), number)
         }
     }

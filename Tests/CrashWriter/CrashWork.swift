@@ -11,6 +11,9 @@ struct CrashWork {
 
     static let fileName = "dump"
 
+    /// Small enough that the bytes fill several packs, and that each content is longer than what makes a part of a pack.
+    static let packSize = 20_000
+
     /// Half of it the same in every snapshot of the seed, so that there is something to deduplicate against.
     var bytes: [UInt8] {
         SeededBytes.rnd(seed, 40_000) + SeededBytes.rnd(seed &* 1_000_003 &+ UInt64(number) &+ 1, 40_000)

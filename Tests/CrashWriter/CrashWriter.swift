@@ -35,11 +35,11 @@ struct CrashWriter {
     private static func write(_ folder: String, seed: UInt64) async throws {
         var key = [UInt8](repeating: 0, count: 32)
         guard read(STDIN_FILENO, &key, key.count) == key.count else { throw Failure("no key on standard input") }
-        let storage = try await FilesystemBlobStorage.open(path: folder)
+        let storage = WriterCountingStorage(try await FilesystemBlobStorage.open(path: folder))
         let format = try await RepositoryFormat.open(storage, formatKey: SecretBytes(key))
         let identity = RepositoryIdentity(userName: "crash", host: "writer")
         var options = LocalContentStore.Options(username: identity.userName, hostname: identity.host)
-        options.packSize = 20_000
+        options.packSize = CrashWork.packSize
         let contents = try await LocalContentStore.open(storage, format: format, options: options)
         let repository = Repository(
             contents: contents, manifests: ContentManifestStore(contents: contents),
@@ -47,7 +47,7 @@ struct CrashWriter {
         say("ready")
         for number in 0..<1000 {
             let written = try await CrashWork(seed: seed, number: number).write(to: repository)
-            say("published \(written.snapshot.id) \(number)")
+            say("published \(written.snapshot.id) \(number) \(storage.writersMade)")
         }
     }
 

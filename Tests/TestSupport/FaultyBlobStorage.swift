@@ -3,21 +3,24 @@ internal import Synchronization
 
 /// A storage in memory that goes wrong on cue: the n-th call of a kind on blobs with some prefix.
 ///
-/// What a put wrote is durable once it returned without error; `crash` takes back everything else and makes all further
-/// calls fail, after which `restarted` gives what the next process finds.
+/// What a put wrote is durable once it returned without error, and what a writer took once its finish did; `crash` takes back
+/// everything else and makes all further calls fail, after which `restarted` gives what the next process finds.
 ///
 /// Concurrency and memory: all calls may run concurrently; holds every blob twice.
 public final class FaultyBlobStorage: BlobStorage {
-    public enum Call: Sendable, Hashable { case get, put, delete, metadata, list }
+    /// A writer's `read` counts as `get`.
+    public enum Call: Sendable, Hashable { case get, put, delete, metadata, list, makeWriter, write, finish, discard }
 
     public enum Fault: Sendable {
         /// Nothing happens, and the call throws.
         case fail(BlobError)
         /// The call does its work and then throws: the answer was lost.
         case failAfterwards(BlobError)
-        /// Waits at the gate, then goes on. A put's bytes are visible meanwhile, but not durable.
+        /// Waits at the gate, then goes on. The bytes of a put or of a writer's finish are visible meanwhile, but not
+        /// durable.
         case stall(Gate)
-        /// Get gives so many bytes fewer than asked for; put stores so many bytes fewer and says nothing.
+        /// Get gives so many bytes fewer than asked for; put, and a writer's write and finish, store so many bytes fewer
+        /// and say nothing.
         case short(Int)
         /// List leaves out the blobs that this says yes to, as a store does that is slow to agree.
         case hide(@Sendable (BlobID) -> Bool)
@@ -39,14 +42,18 @@ public final class FaultyBlobStorage: BlobStorage {
         var durable: [BlobID: [UInt8]] = [:]
         var hasCrashed = false
         var listingSeed: UInt64?
+        var openWriters = 0
     }
 
     /// The blobs, to look at and to damage.
     public let base: MemoryBlobStorage
+    public let takesBlobsInParts: Bool
     private let state = Mutex(State())
 
-    public init(base: MemoryBlobStorage = MemoryBlobStorage()) {
+    /// - Parameter takesBlobsInParts: whether it makes writers, as a folder does.
+    public init(base: MemoryBlobStorage = MemoryBlobStorage(), takesBlobsInParts: Bool = false) {
         self.base = base
+        self.takesBlobsInParts = takesBlobsInParts
         state.withLock { $0.durable = base.contents }
     }
 
@@ -78,6 +85,9 @@ public final class FaultyBlobStorage: BlobStorage {
         state.withLock { $0.calls.count { $0.call == call && $0.id.utf8.starts(with: prefix.utf8) } }
     }
 
+    /// Writers that are neither finished nor discarded nor let go.
+    public var openWriters: Int { state.withLock { $0.openWriters } }
+
     /// The process dies: what is not durable is lost, calls under way and later ones fail.
     public func crash() {
         let durable = state.withLock { state in
@@ -91,7 +101,7 @@ public final class FaultyBlobStorage: BlobStorage {
     public func restarted() -> FaultyBlobStorage {
         let base = MemoryBlobStorage()
         base.replaceContents(state.withLock { $0.durable })
-        return FaultyBlobStorage(base: base)
+        return FaultyBlobStorage(base: base, takesBlobsInParts: takesBlobsInParts)
     }
 
     /// A transient and a permanent failure, for scripts.
@@ -114,11 +124,16 @@ public final class FaultyBlobStorage: BlobStorage {
         if case .fail(let error) = fault { throw error }
         var stored = bytes
         if case .short(let count) = fault { stored.removeLast(min(count, stored.count)) }
-        try await base.put(id, stored, retention: retention)
-        if case .stall(let gate) = fault { await gate.wait() }
-        try checkAlive()
-        state.withLock { $0.durable[id] = stored }
+        try await publish(id, stored, retention: retention, fault)
+    }
+
+    public func makeWriter(_ id: BlobID) async throws -> (any BlobWriter)? {
+        guard takesBlobsInParts else { return nil }
+        let fault = try begin(.makeWriter, id.description)
+        try await before(fault)
+        let writer = FaultyBlobWriter(id, of: self)
         try after(fault)
+        return writer
     }
 
     public func delete(_ id: BlobID) async throws {
@@ -157,7 +172,18 @@ public final class FaultyBlobStorage: BlobStorage {
 
     // MARK: Acting
 
-    private func begin(_ call: Call, _ id: String) throws -> Fault? {
+    /// Makes the bytes visible, then durable.
+    func publish(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention? = nil, _ fault: Fault?) async throws {
+        try await base.put(id, bytes, retention: retention)
+        if case .stall(let gate) = fault { await gate.wait() }
+        try checkAlive()
+        state.withLock { $0.durable[id] = bytes }
+        try after(fault)
+    }
+
+    func countOpenWriters(_ change: Int) { state.withLock { $0.openWriters += change } }
+
+    func begin(_ call: Call, _ id: String) throws -> Fault? {
         try checkAlive()
         return state.withLock { state in
             state.calls.append((call, id))
@@ -181,7 +207,7 @@ public final class FaultyBlobStorage: BlobStorage {
         if state.withLock({ $0.hasCrashed }) { throw BlobError(.io, "the process crashed") }
     }
 
-    private func before(_ fault: Fault?) async throws {
+    func before(_ fault: Fault?) async throws {
         switch fault {
         case .fail(let error): throw error
         case .stall(let gate):
@@ -191,57 +217,7 @@ public final class FaultyBlobStorage: BlobStorage {
         }
     }
 
-    private func after(_ fault: Fault?) throws {
+    func after(_ fault: Fault?) throws {
         if case .failAfterwards(let error) = fault { throw error }
-    }
-}
-
-/// Holds calls back until a test lets them go.
-public final class Gate: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-        var arrivals = 0
-        var observers: [(count: Int, CheckedContinuation<Void, Never>)] = []
-    }
-
-    private let state = Mutex(State())
-
-    public init() {}
-
-    /// Returns at once when the gate is open.
-    public func wait() async {
-        await withCheckedContinuation { continuation in
-            let ready = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-                state.arrivals += 1
-                var ready = state.observers.filter { $0.count <= state.arrivals }.map(\.1)
-                state.observers.removeAll { $0.count <= state.arrivals }
-                if state.isOpen { ready.append(continuation) } else { state.waiting.append(continuation) }
-                return ready
-            }
-            for continuation in ready { continuation.resume() }
-        }
-    }
-
-    /// Lets everybody go who waits now or comes later.
-    public func open() {
-        let waiting = state.withLock { state in
-            state.isOpen = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    /// Suspends until so many have come to the gate in all.
-    public func reached(by count: Int = 1) async {
-        await withCheckedContinuation { continuation in
-            let isReached = state.withLock { state in
-                if state.arrivals >= count { return true }
-                state.observers.append((count, continuation))
-                return false
-            }
-            if isReached { continuation.resume() }
-        }
     }
 }

@@ -12,7 +12,7 @@ public import KopiaBlob
 /// | trailer          | `PackTrailer`                                                                     |
 ///
 /// Concurrency and memory: a value that keeps the pieces of long encrypted contents as they were given, so that adding one
-/// copies nothing, and gathers short contents in pieces of 1 MiB; the blob is put as these pieces and never as one array.
+/// copies nothing, and gathers short contents in pieces of a twentieth of a pack, at most 1 MiB; the blob is put as these pieces and never as one array.
 /// Pieces that are on their way can be released before the pack is full.
 ///
 /// Source: kopia `repo/content/content_manager.go`, `preparePackDataContent`, `pack_blob`; `kopia-format` §3.6.
@@ -22,9 +22,11 @@ public struct PackBuilder: Sendable {
     static let localIndexTailLength = 32
 
     public let id: BlobID
+    static let sharedPieceCapacityMax = 1 << 20
+
+    private let sharedPieceCapacity: Int
     /// Contents at least this long keep their own pieces.
-    static let ownPieceLengthMin = 256 << 10
-    static let sharedPieceCapacity = 1 << 20
+    private var ownPieceLengthMin: Int { sharedPieceCapacity / 4 }
 
     /// Replica and preamble, then the contents; without those that were released.
     public private(set) var pieces: [[UInt8]]
@@ -39,9 +41,11 @@ public struct PackBuilder: Sendable {
 
     /// - Parameters:
     ///   - replica: the frame of the format blob; empty where none is wanted.
+    ///   - size: bytes at which the pack will be full.
     ///   - randomBytes: the given number of unpredictable bytes.
-    public init(id: BlobID, replica: [UInt8], randomBytes: (Int) -> [UInt8]) {
+    public init(id: BlobID, replica: [UInt8], size: Int = 20 << 20, randomBytes: (Int) -> [UInt8]) {
         self.id = id
+        sharedPieceCapacity = min(max(1, size / 20), Self.sharedPieceCapacityMax)
         pieces = [replica + randomBytes(Self.preambleLength)]
         length = pieces[0].count
     }
@@ -57,7 +61,7 @@ public struct PackBuilder: Sendable {
         placed.packOffset = UInt32(truncatingIfNeeded: length)
         placed.packedLength = UInt32(truncatingIfNeeded: count)
         entries.append(placed)
-        for piece in encrypted { add(piece, isShared: count < Self.ownPieceLengthMin) }
+        for piece in encrypted { add(piece, isShared: count < ownPieceLengthMin) }
         return placed
     }
 
@@ -69,9 +73,9 @@ public struct PackBuilder: Sendable {
             isLastShared = false
             return
         }
-        if !isLastShared || pieces[pieces.count - 1].count + piece.count > Self.sharedPieceCapacity {
+        if !isLastShared || pieces[pieces.count - 1].count + piece.count > sharedPieceCapacity {
             var shared: [UInt8] = []
-            shared.reserveCapacity(Self.sharedPieceCapacity)
+            shared.reserveCapacity(sharedPieceCapacity)
             pieceOffsets.append(length)
             pieces.append(shared)
             isLastShared = true

@@ -90,7 +90,7 @@ extension LocalContentStore {
         state.sessions[session.id] = session
         let name = "\(kind.rawValue)\(hexadecimal(environment.randomBytes(16)))-\(session.id)"
         guard let id = BlobID(name) else { preconditionFailure("hex digits and a session ID make a blob ID") }
-        return PackBuilder(id: id, replica: replica, randomBytes: environment.randomBytes)
+        return PackBuilder(id: id, replica: replica, size: packSize, randomBytes: environment.randomBytes)
     }
 
     // MARK: Before each write
