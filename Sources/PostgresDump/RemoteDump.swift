@@ -18,7 +18,8 @@ import ProcessIO
 /// | `version-1` | `pg_dump (PostgreSQL) 15.18` |
 /// | `done` | nothing more comes |
 ///
-/// The end of the pipe says nothing: it also comes when the container dies. Only an exit code of 0 makes a dump.
+/// The end of the pipe says nothing: it also comes when the container dies, and it does not come while somebody else holds the
+/// pipe, as `karaffe run` does until it knows how the container ended. Only an exit code of 0 makes a dump.
 ///
 /// Concurrency and memory: a value; holds one chunk.
 public struct RemoteDump: Sendable {
@@ -64,12 +65,25 @@ public struct RemoteDump: Sendable {
         var isEnded = false
         try await body {
             guard !isEnded else { return nil }
-            if let chunk = try await stream.read() { return chunk }
+            if let chunk = try await next(stream) { return chunk }
             isEnded = true
             try await checkEnd(options, standardError)
             return nil
         }
         return text("version").split(separator: "\n").first.map(String.init) ?? "pg_dump"
+    }
+
+    /// Nil at the end of the pipe, or when pg_dump has ended and the pipe is empty.
+    private func next(_ stream: DescriptorStream) async throws -> [UInt8]? {
+        while true {
+            // Looked at first: what pg_dump wrote before it ended is in the pipe by then.
+            let isOver = !text("status").isEmpty
+            switch try await stream.arrival(within: isOver ? 0 : 250) {
+            case .bytes(let chunk): return chunk
+            case .end: return nil
+            case .nothing: if isOver { return nil }
+            }
+        }
     }
 
     private func checkEnd(_ options: DumpOptions, _ standardError: @Sendable ([UInt8]) -> Void) async throws {

@@ -84,10 +84,27 @@ public final class DescriptorStream: Sendable {
     ///
     /// - Throws: `DescriptorError`; `CancellationError`.
     public func read() async throws -> [UInt8]? {
+        guard case .bytes(let chunk) = try await arrival(within: -1) else { return nil }
+        return chunk
+    }
+
+    /// What a read that does not wait for ever found.
+    public enum Arrival: Sendable, Hashable {
+        case bytes([UInt8])
+        case end
+        /// Nothing came in time, and somebody may still write.
+        case nothing
+    }
+
+    /// As `read`, but gives up after a while.
+    ///
+    /// - Parameter milliseconds: -1 waits for ever.
+    /// - Throws: `DescriptorError`; `CancellationError`.
+    public func arrival(within milliseconds: Int32) async throws -> Arrival {
         try await cancellable { [self] in
             var failure: Int32 = 0
             while true {
-                guard waits(for: POLLIN) else { return nil }
+                guard waits(for: POLLIN, milliseconds) else { return .nothing }
                 let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, count in
                     failure = 0
                     repeat {
@@ -98,7 +115,7 @@ public final class DescriptorStream: Sendable {
                         count += got
                     } while count < buffer.count && isReadable
                 }
-                if failure == 0 { return chunk.isEmpty ? nil : chunk }
+                if failure == 0 { return chunk.isEmpty ? .end : .bytes(chunk) }
                 if failure != EINTR, failure != EAGAIN {
                     throw DescriptorError("cannot read \(name): \(SystemError.text(failure))", number: failure)
                 }
@@ -174,14 +191,15 @@ public final class DescriptorStream: Sendable {
         return poll(&polled, 1, 0) > 0 && polled.revents & Int16(POLLIN) != 0
     }
 
-    /// False when the task was cancelled meanwhile.
-    private func waits(for events: Int32) -> Bool {
+    /// False when the task was cancelled or the time was over meanwhile.
+    private func waits(for events: Int32, _ milliseconds: Int32 = -1) -> Bool {
         var polled = [
             pollfd(fd: descriptor, events: Int16(events), revents: 0),
             pollfd(fd: wakeRead.number, events: Int16(POLLIN), revents: 0),
         ]
-        while poll(&polled, 2, -1) < 0 && errno == EINTR {}
-        return polled[1].revents == 0
+        var ready: Int32
+        repeat { ready = poll(&polled, 2, milliseconds) } while ready < 0 && errno == EINTR
+        return ready != 0 && polled[1].revents == 0
     }
 }
 
