@@ -44,4 +44,26 @@ struct FullDiskTests {
         published[try await CrashRepository.write(next, to: storage, format)] = next
         try await CrashRepository.check(storage, format, published: published)
     }
+
+    /// Space runs out after some of a blob's parts are in its file: the same parts can be given again, and nobody sees it before.
+    @Test(.enabled(if: canMount, "mounting a small file system needs root"))
+    func aPackThatMetAFullDiskHalfWayIsGivenAgain() async throws {
+        let folder = try TemporaryDirectory()
+        try #require(mount("tmpfs", folder.path, "tmpfs", 0, "size=2560k") == 0)
+        defer { umount(folder.path) }
+        let storage = try await FilesystemBlobStorage.create(path: folder.path)
+        let id = try #require(BlobID("p0123456789abcdef0123456789abcdef-s0011223344556677144"))
+        let pieces = (0..<5).map { SeededBytes.rnd($0, 900_000) }
+        let writer = try #require(try await storage.makeWriter(id))
+        try await writer.write([pieces[0]], at: 0)
+        for _ in 0..<2 {
+            let error = await #expect(throws: BlobError.self) { try await writer.write(pieces, at: 0) }
+            #expect(error?.code == .noSpace, "\(String(describing: error))")
+            #expect(try await storage.list(prefix: "p").isEmpty)
+        }
+        try #require(mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT), "size=8m") == 0)
+        try await writer.write(Array(pieces[1...]), at: 900_000)
+        try await writer.finish()
+        #expect(try await storage.get(id) == Array(pieces.joined()))
+    }
 }
