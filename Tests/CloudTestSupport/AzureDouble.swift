@@ -23,7 +23,8 @@ package struct AzureDouble: Sendable {
         let scratch = "\(CurrentEnvironment.value("TMPDIR") ?? "/tmp")/karaffe-azure-\(UInt64.random(in: 0 ... .max))"
         try Files.makeFolder(scratch)
         let service = try Service(
-            python, [Fixture.path("azure_double.py"), "--bearer=\(token)"] + flags + [account, key], logPath: "\(scratch)/log",
+            python, [Fixture.path("azure_double.py"), "--bearer=\(token)"] + flags + [account, key],
+            logPath: "\(scratch)/log",
             scratchFolder: scratch)
         func announced() -> Int? {
             service.log.hasPrefix("PORT ") && service.log.hasSuffix("\n")
