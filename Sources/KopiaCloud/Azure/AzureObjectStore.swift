@@ -45,12 +45,7 @@ public struct AzureObjectStore: ObjectStore {
     public func download(_ name: String, to sink: ([UInt8]) async throws -> Void) async throws {
         let subject = CloudService.Subject(blob: nil, action: "read '\(name)' from \(displayName)")
         try await ObjectDownload(service: client.service, subject: subject).run(
-            prepare: { offset, entityTag in
-                var headers: HTTPHeaders = [:]
-                if let offset { headers["Range"] = "bytes=\(offset)-" }
-                headers["If-Match"] = entityTag
-                return try await client.request(subject, .get, name, headers: headers)
-            },
+            prepare: { headers in try await client.request(subject, .get, name, headers: headers) },
             refuse: { response in
                 AzureClient.isMissing(response)
                     ? CloudService.Failure(

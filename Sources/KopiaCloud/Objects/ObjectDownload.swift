@@ -7,10 +7,10 @@ struct ObjectDownload: Sendable {
     let subject: CloudService.Subject
 
     /// - Parameters:
-    ///   - prepare: the signed request for bytes from an offset on (nil: all), of the object with this entity tag.
+    ///   - prepare: the signed request with these fields, which say where to go on and in which object.
     ///   - refuse: what an answer that is no success means.
     func run(
-        prepare: (_ from: Int64?, _ entityTag: String?) async throws -> HTTPRequest,
+        prepare: (HTTPHeaders) async throws -> HTTPRequest,
         refuse: (HTTPResponse) -> CloudService.Failure, to sink: ([UInt8]) async throws -> Void
     ) async throws {
         var position = Position()
@@ -41,13 +41,16 @@ struct ObjectDownload: Sendable {
     }
 
     private func readOn(
-        _ position: inout Position, _ prepare: (Int64?, String?) async throws -> HTTPRequest,
+        _ position: inout Position, _ prepare: (HTTPHeaders) async throws -> HTTPRequest,
         _ refuse: (HTTPResponse) -> CloudService.Failure, _ sink: ([UInt8]) async throws -> Void
     ) async throws {
         // Everything is there, only the end of the connection was not.
         if let length = position.length, length == position.offset { return }
         let offset = position.offset
-        let request = try await prepare(offset > 0 ? offset : nil, position.entityTag)
+        var headers: HTTPHeaders = [:]
+        if offset > 0 { headers["Range"] = "bytes=\(offset)-" }
+        headers["If-Match"] = position.entityTag
+        let request = try await prepare(headers)
         var reached = position
         defer { position = reached }
         do {

@@ -46,12 +46,7 @@ public struct S3ObjectStore: ObjectStore {
         let subject = CloudService.Subject(blob: nil, action: "read '\(name)' from \(displayName)")
         let hash = try await client.payloadHash(nil, subject)
         try await ObjectDownload(service: client.service, subject: subject).run(
-            prepare: { offset, entityTag in
-                var headers: HTTPHeaders = [:]
-                if let offset { headers["Range"] = "bytes=\(offset)-" }
-                headers["If-Match"] = entityTag
-                return try await client.request(subject, .get, name, headers: headers, hash)
-            },
+            prepare: { headers in try await client.request(subject, .get, name, headers: headers, hash) },
             refuse: { response in
                 S3Client.isMissing(response)
                     ? CloudService.Failure(
