@@ -75,13 +75,15 @@ public struct RemoteDump: Sendable {
 
     /// Nil at the end of the pipe, or when pg_dump has ended and the pipe is empty.
     private func next(_ stream: DescriptorStream) async throws -> [UInt8]? {
+        var isOver = false
         while true {
-            // Looked at first: what pg_dump wrote before it ended is in the pipe by then.
-            let isOver = !text("status").isEmpty
             switch try await stream.arrival(within: isOver ? 0 : 250) {
             case .bytes(let chunk): return chunk
             case .end: return nil
-            case .nothing: if isOver { return nil }
+            case .nothing:
+                if isOver { return nil }
+                // Then what pg_dump wrote is in the pipe: one more look.
+                isOver = !text("status").isEmpty
             }
         }
     }
