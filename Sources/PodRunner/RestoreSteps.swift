@@ -69,7 +69,7 @@ extension RestoreRun {
                 return try await loader.load { [file, context] write in
                     try await file.forEachChunk { chunk in
                         beat.add(chunk.count)
-                        digester.withLock { $0?.scan(chunk) }
+                        try digester.withLock { try $0?.scan(chunk) }
                         try await write(chunk)
                         context.pass("rows")
                     }

@@ -35,7 +35,7 @@ extension RestoreRun {
                 beat.add(chunk.count)
                 try state.withLock { state in
                     try state.lexer.scan(chunk)
-                    state.digester?.scan(chunk)
+                    try state.digester?.scan(chunk)
                 }
             }
         }

@@ -68,6 +68,16 @@ struct DumpLexer: Sendable {
         case endOfRows
     }
 
+    /// What a reader wants of the text.
+    enum Wanted: Sendable, Hashable {
+        /// Statements with their lines and entries, for a load.
+        case everything
+        /// The statements that rows follow; of other text, psql's commands too, only the end is looked for, and lines are not
+        /// counted. A statement longer than `copyLimit` and a chunk is handed out empty: a table has 1600 columns at most,
+        /// with names of 63 bytes.
+        case copies
+    }
+
     private enum Mode: Sendable, Hashable {
         case plain
         case quoted(escapes: Bool)
@@ -78,7 +88,8 @@ struct DumpLexer: Sendable {
         case blockComment(depth: Int)
         /// After `$`: what may become a dollar quote's tag.
         case tag
-        case dollarQuoted
+        /// How many bytes of the tag the last ones are.
+        case dollarQuoted(matched: Int)
         case command
         /// Between `COPY …;` and its first row.
         case endOfCopyLine
@@ -86,22 +97,34 @@ struct DumpLexer: Sendable {
     }
 
     static let defaultStatementLimit = 512 << 20
+    static let copyLimit = 1 << 20
+    /// More than PostgreSQL's longest name, of which a tag is made.
+    private static let tagLimit = 256
+    /// More than any keyword has.
+    private static let wordLimit = 64
     private let statementLimit: Int
+    private let wanted: Wanted
 
     private var mode = Mode.plain
+    /// The statement so far: its length, and its bytes while somebody wants them.
+    private var length = 0
     private var text: [UInt8] = []
+    private var keepsText = true
     private var line = 1
     private var statementLine = 1
     private var comment: [UInt8] = []
+    /// The last two bytes, for what two of them begin or end and for `E'…'`; 0 where the last ones are used up.
     private var previous: UInt8 = 0
+    private var beforePrevious: UInt8 = 0
     private var word: [UInt8] = []
     private var words: [String] = []
     private var lastWord = ""
+    /// Whether words may still say something about the statement.
+    private var followsWords = true
     private var isCopy = false
     private var parentheses = 0
     private var bodies = 0
     private var tag: [UInt8] = []
-    private var tagStart = 0
     private var plainStringsHaveEscapes = false
     private var entry: DumpEntry?
     private var held: [UInt8] = []
@@ -110,7 +133,10 @@ struct DumpLexer: Sendable {
     private var isDump = false
     private var hasEnd = false
 
-    init(statementLimit: Int = Self.defaultStatementLimit) { self.statementLimit = statementLimit }
+    init(_ wanted: Wanted = .everything, statementLimit: Int = Self.defaultStatementLimit) {
+        self.wanted = wanted
+        self.statementLimit = statementLimit
+    }
 
     /// False when the text calls itself a dump of pg_dump and its end is missing: the producer died.
     var isComplete: Bool { !isDump || hasEnd }
@@ -122,21 +148,51 @@ struct DumpLexer: Sendable {
         try chunk.withUnsafeBytes { buffer in
             var position = 0
             while position < buffer.count {
-                if mode == .rows {
+                if case .rows = mode {
                     position = try readRows(buffer, from: position, emit)
                 } else {
-                    position = skipUneventful(buffer, from: position)
-                    guard position < buffer.count else { break }
-                    try read(buffer[position], emit)
-                    position += 1
+                    position = try readText(buffer, from: position) { try emit(.statement($0)) }
                 }
             }
         }
+    }
+
+    /// Reads statements up to the first row of a COPY, which is the last one emitted then, or to the end.
+    ///
+    /// - Returns: where rows begin, when `rowsFollow`; else the end. Who reads rows calls `endOfRows` behind their last line.
+    /// - Throws: `PostgresError.Code.restore`, not where only copies are wanted.
+    mutating func readText(
+        _ buffer: UnsafeRawBufferPointer, from start: Int, _ emit: (DumpStatement) throws -> Void
+    ) throws -> Int {
+        var position = start
+        while position < buffer.count {
+            let end = endOfRun(buffer, from: position)
+            if end > position {
+                take(UnsafeRawBufferPointer(rebasing: buffer[position..<end]))
+                position = end
+            } else {
+                try read(buffer[position], emit)
+                position += 1
+                if case .rows = mode { break }
+            }
+        }
+        if text.count > Self.copyLimit, wanted == .copies { dropText() }
         guard text.count <= statementLimit else {
             throw PostgresError(
                 .restore, "the statement at line \(statementLine) of the dump is longer than \(statementLimit) bytes")
         }
+        return position
     }
+
+    private mutating func dropText() {
+        keepsText = false
+        text.removeAll(keepingCapacity: text.count < Self.copyLimit)
+    }
+
+    var rowsFollow: Bool { if case .rows = mode { true } else { false } }
+
+    /// The line `\.` has been read.
+    mutating func endOfRows() { (mode, previous, isAtRowStart) = (.plain, 0x0a, true) }
 
     /// - Throws: `PostgresError.Code.restore` when rows or a quote are open.
     mutating func finish(_ emit: (Piece) throws -> Void) throws {
@@ -146,10 +202,10 @@ struct DumpLexer: Sendable {
                 .restore, "the dump ends inside the rows of COPY at line \(copyLine)",
                 hint: "the program that made it died while dumping; restore another snapshot")
         case .plain, .lineComment, .command:
-            try read(0x0a, emit)
-            guard !text.isEmpty else { return }
+            try read(0x0a) { try emit(.statement($0)) }
+            guard length > 0 else { return }
             // psql sends what is left at the end of its input, also without a semicolon.
-            try endStatement(emit)
+            try endStatement { try emit(.statement($0)) }
         default:
             throw PostgresError(
                 .restore, "the dump ends inside a quoted text or comment in the statement at line \(statementLine)",
@@ -161,104 +217,160 @@ struct DumpLexer: Sendable {
 // MARK: - SQL
 
 extension DumpLexer {
-    /// Takes the bytes up to the next that can mean something inside quotes and comments.
-    private mutating func skipUneventful(_ buffer: UnsafeRawBufferPointer, from start: Int) -> Int {
-        let stops: (UInt8, UInt8)
-        switch mode {
-        case .quoted(let escapes): stops = (0x27, escapes ? 0x5c : 0x27)
-        case .name: stops = (0x22, 0x22)
-        case .dollarQuoted: stops = (0x24, 0x24)
-        case .lineComment: stops = (0x0a, 0x0a)
-        default: return start
-        }
+    /// Where the bytes end that mean nothing to the mode: `start` when the first one does.
+    private func endOfRun(_ buffer: UnsafeRawBufferPointer, from start: Int) -> Int {
         guard let base = buffer.baseAddress else { return start }
         func next(_ byte: UInt8, _ limit: Int) -> Int {
             memchr(base + start, Int32(byte), limit - start).map { base.distance(to: UnsafeRawPointer($0)) } ?? limit
         }
-        var end = next(stops.0, buffer.count)
-        if stops.1 != stops.0 { end = next(stops.1, end) }
-        let part = UnsafeRawBufferPointer(rebasing: buffer[start..<end])
-        if mode == .lineComment {
-            comment += part.prefix(max(0, 4096 - comment.count))
-        } else {
-            text += part
-            line += part.count { $0 == 0x0a }
+        switch mode {
+        case .plain:
+            var end = start
+            if followsWords {
+                while end < buffer.count, isNameByte(buffer[end]), buffer[end] != 0x24 { end &+= 1 }
+            } else {
+                while end < buffer.count, !Self.endsRun(buffer[end]) { end &+= 1 }
+            }
+            return end
+        case .quoted(escapes: true): return next(0x5c, next(0x27, buffer.count))
+        case .quoted(escapes: false): return next(0x27, buffer.count)
+        case .name: return next(0x22, buffer.count)
+        case .dollarQuoted(matched: 0):
+            let second = tag[1]
+            var end = start
+            // Parameters and other tags are passed over here.
+            while let found = memchr(base + end, 0x24, buffer.count - end) {
+                end = base.distance(to: UnsafeRawPointer(found))
+                guard end + 1 < buffer.count, buffer[end &+ 1] != second else { return end }
+                end &+= 1
+            }
+            return buffer.count
+        case .lineComment, .command: return next(0x0a, buffer.count)
+        default: return start
         }
-        if let last = part.last { previous = last }
-        return end
     }
 
-    private mutating func read(_ byte: UInt8, _ emit: (Piece) throws -> Void) throws {
+    /// Bytes that change something in plain text behind a statement's first words.
+    @inline(__always)
+    private static func endsRun(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x0a, 0x22, 0x24, 0x27, 0x28, 0x29, 0x2a, 0x2d, 0x2f, 0x3b, 0x5c: true
+        default: false
+        }
+    }
+
+    /// Takes bytes that mean nothing to the mode.
+    private mutating func take(_ run: UnsafeRawBufferPointer) {
+        switch mode {
+        case .lineComment, .command:
+            if wanted == .everything { comment += run.prefix(max(0, 4096 - comment.count)) }
+        case .plain:
+            if followsWords {
+                if length == 0 { (statementLine, keepsText) = (line, true) }
+                word += run.prefix(max(0, Self.wordLimit - word.count))
+            }
+            fallthrough
+        default:
+            length += run.count
+            if keepsText { text += run }
+            // Plain runs have no line feeds.
+            if wanted == .everything, mode != .plain { line += Self.lineFeeds(run) }
+        }
+        beforePrevious = run.count > 1 ? run[run.count - 2] : previous
+        if let last = run.last { previous = last }
+    }
+
+    private static func lineFeeds(_ run: UnsafeRawBufferPointer) -> Int {
+        run.reduce(0) { $1 == 0x0a ? $0 &+ 1 : $0 }
+    }
+
+    @inline(__always)
+    private mutating func append(_ byte: UInt8) {
+        length += 1
+        if keepsText { text.append(byte) }
+    }
+
+    /// Takes back the first byte of a comment's beginning.
+    private mutating func removeLast() {
+        length -= 1
+        if keepsText, !text.isEmpty { text.removeLast() }
+    }
+
+    private mutating func read(_ byte: UInt8, _ emit: (DumpStatement) throws -> Void) throws {
+        var seen = byte
         defer {
-            previous = byte
+            (beforePrevious, previous) = (previous, seen)
             if byte == 0x0a { line += 1 }
         }
         switch mode {
-        case .plain: try readPlain(byte, emit)
+        case .plain:
+            try readPlain(byte, emit)
+            // The star of `/*` does not end the comment in `/*/`.
+            if case .blockComment = mode { seen = 0 }
         case .quoted(let escapes):
-            text.append(byte)
+            append(byte)
             if byte == 0x27 { mode = .plain } else if byte == 0x5c, escapes { mode = .escaped }
         case .escaped:
-            text.append(byte)
+            append(byte)
             mode = .quoted(escapes: true)
         case .name:
-            text.append(byte)
+            append(byte)
             if byte == 0x22 { mode = .plain }
-        case .lineComment:
-            if byte == 0x0a { endComment() } else if comment.count < 4096 { comment.append(byte) }
+        case .lineComment: endComment()
         case .blockComment(let depth):
             if previous == 0x2a, byte == 0x2f {
                 mode = depth == 1 ? .plain : .blockComment(depth: depth - 1)
-                if !text.isEmpty { text.append(0x20) }
-                return previous = 0
+                if length > 0 { append(0x20) }
+                seen = 0
+            } else if previous == 0x2f, byte == 0x2a {
+                mode = .blockComment(depth: depth + 1)
+                seen = 0
             }
-            if previous == 0x2f, byte == 0x2a { mode = .blockComment(depth: depth + 1) }
         case .tag: try readTag(byte, emit)
-        case .dollarQuoted:
-            text.append(byte)
-            if byte == 0x24, text.count - tagStart >= 2 * tag.count, text.suffix(tag.count) == tag[...] {
-                mode = .plain
+        case .dollarQuoted(let matched):
+            append(byte)
+            if byte == tag[matched] {
+                mode = matched + 1 == tag.count ? .plain : .dollarQuoted(matched: matched + 1)
+                if case .plain = mode { seen = 0 }
+            } else {
+                mode = .dollarQuoted(matched: byte == 0x24 ? 1 : 0)
             }
-        case .command:
-            if byte == 0x0a { try endCommand() } else if comment.count < 4096 { comment.append(byte) }
+        case .command: try endCommand()
         case .endOfCopyLine:
-            guard byte == 0x0a else { return }
-            (mode, isAtRowStart, held, copyLine) = (.rows, true, [], statementLine)
+            if byte == 0x0a { (mode, isAtRowStart, held, copyLine) = (.rows, true, [], statementLine) }
         case .rows: break
         }
     }
 
-    private mutating func readPlain(_ byte: UInt8, _ emit: (Piece) throws -> Void) throws {
-        if Self.isWordByte(byte), !(byte == 0x24 && word.isEmpty) {
-            if text.isEmpty { statementLine = line }
-            if word.count < 64 { word.append(byte) }
-            return text.append(byte)
+    private mutating func readPlain(_ byte: UInt8, _ emit: (DumpStatement) throws -> Void) throws {
+        if isNameByte(byte), byte != 0x24 || isNameByte(previous) {
+            if followsWords, word.count < Self.wordLimit { word.append(byte) }
+            return append(byte)
         }
-        let adjacent = word
         endWord()
         switch byte {
-        case 0x2d where previous == 0x2d && text.last == 0x2d:
-            text.removeLast()
+        case 0x2d where previous == 0x2d:
+            removeLast()
             (mode, comment) = (.lineComment, [])
-        case 0x2a where previous == 0x2f && text.last == 0x2f:
-            text.removeLast()
+        case 0x2a where previous == 0x2f:
+            removeLast()
             mode = .blockComment(depth: 1)
         case 0x5c:
             (mode, comment) = (.command, [])
         case 0x3b:
-            text.append(byte)
+            append(byte)
             if parentheses == 0, bodies == 0 { try endStatement(emit) }
         case 0x20, 0x09, 0x0a, 0x0d, 0x0c, 0x0b:
-            if !text.isEmpty { text.append(byte) }
+            if length > 0 { append(byte) }
         default:
-            if text.isEmpty { statementLine = line }
-            text.append(byte)
+            if length == 0 { (statementLine, keepsText) = (line, wanted == .everything) }
+            append(byte)
             switch byte {
             case 0x27:
-                let hasPrefix = adjacent == [0x45] || adjacent == [0x65]
+                let hasPrefix = previous | 0x20 == 0x65 && !isNameByte(beforePrevious)
                 mode = .quoted(escapes: hasPrefix || plainStringsHaveEscapes)
             case 0x22: mode = .name
-            case 0x24: (mode, tag, tagStart) = (.tag, [0x24], text.count - 1)
+            case 0x24: (mode, tag) = (.tag, [0x24])
             case 0x28: parentheses += 1
             case 0x29: parentheses = max(0, parentheses - 1)
             default: break
@@ -266,21 +378,14 @@ extension DumpLexer {
         }
     }
 
-    /// Letters, digits, `_`, `$` and whatever is not ASCII.
-    private static func isWordByte(_ byte: UInt8) -> Bool {
-        (0x61...0x7a).contains(byte) || (0x41...0x5a).contains(byte) || (0x30...0x39).contains(byte)
-            || byte == 0x5f || byte == 0x24 || byte >= 0x80
-    }
-
     /// `$1` is a parameter, `$tag$` opens a quote.
-    private mutating func readTag(_ byte: UInt8, _ emit: (Piece) throws -> Void) throws {
-        let isFirst = tag.count == 1
+    private mutating func readTag(_ byte: UInt8, _ emit: (DumpStatement) throws -> Void) throws {
         if byte == 0x24 {
-            text.append(byte)
+            append(byte)
             tag.append(byte)
-            mode = .dollarQuoted
-        } else if Self.isWordByte(byte), !(isFirst && (0x30...0x39).contains(byte)) {
-            text.append(byte)
+            mode = .dollarQuoted(matched: 0)
+        } else if isNameByte(byte), tag.count < Self.tagLimit, tag.count > 1 || !(0x30...0x39).contains(byte) {
+            append(byte)
             tag.append(byte)
         } else {
             mode = .plain
@@ -291,13 +396,16 @@ extension DumpLexer {
     private mutating func endWord() {
         guard !word.isEmpty else { return }
         let keyword = String(decoding: word, as: UTF8.self).lowercased()
-        word = []
+        word.removeAll(keepingCapacity: true)
         if words.count < 4 { words.append(keyword) }
-        if words.first == "copy", parentheses == 0, lastWord == "from", keyword == "stdin" { isCopy = true }
+        let first = words.first
+        if first == "copy", parentheses == 0, lastWord == "from", keyword == "stdin" { isCopy = true }
         lastWord = keyword
-        guard parentheses == 0, words.first == "create" else { return }
+        if wanted == .copies, first != "copy" { dropText() }
         let kind = words.dropFirst().first == "or" ? words.dropFirst(3).first : words.dropFirst().first
-        guard kind == "function" || kind == "procedure" else { return }
+        let hasBody = first == "create" && (kind == "function" || kind == "procedure")
+        followsWords = words.count < 4 || hasBody || (first == "copy" && !isCopy)
+        guard hasBody, parentheses == 0 else { return }
         switch keyword {
         case "begin": bodies += 1
         case "case" where bodies > 0: bodies += 1
@@ -306,18 +414,23 @@ extension DumpLexer {
         }
     }
 
-    private mutating func endStatement(_ emit: (Piece) throws -> Void) throws {
-        let statement = DumpStatement(text: text, line: statementLine, isCopyFromInput: isCopy, entry: entry)
+    private mutating func endStatement(_ emit: (DumpStatement) throws -> Void) throws {
+        let isWanted = isCopy || (wanted == .everything && text != [0x3b])
+        let statement =
+            isWanted ? DumpStatement(text: text, line: statementLine, isCopyFromInput: isCopy, entry: entry) : nil
         if words.prefix(2) == ["set", "standard_conforming_strings"] { plainStringsHaveEscapes = lastWord == "off" }
         mode = isCopy ? .endOfCopyLine : .plain
-        text = []
-        (word, words, lastWord, isCopy, parentheses, bodies) = ([], [], "", false, 0, 0)
-        if statement.text != [0x3b] { try emit(.statement(statement)) }
+        if isWanted { text = [] } else { text.removeAll(keepingCapacity: true) }
+        words.removeAll(keepingCapacity: true)
+        (length, keepsText, followsWords) = (0, true, true)
+        (lastWord, isCopy, parentheses, bodies) = ("", false, 0, 0)
+        if let statement { try emit(statement) }
     }
 
     private mutating func endComment() {
         mode = .plain
-        if !text.isEmpty { text.append(0x0a) }
+        if length > 0 { append(0x0a) }
+        guard wanted == .everything else { return }
         let content = String(decoding: comment, as: UTF8.self)
         comment = []
         if content.hasPrefix(" PostgreSQL database ") {
@@ -336,7 +449,7 @@ extension DumpLexer {
         mode = .plain
         let name = String(decoding: comment.prefix { $0 != 0x20 && $0 != 0x0d }, as: UTF8.self)
         comment = []
-        guard name == "restrict" || name == "unrestrict" else {
+        guard name == "restrict" || name == "unrestrict" || wanted == .copies else {
             throw PostgresError(
                 .restore,
                 "line \(line) of the dump has psql's command \\\(name.replacingControlCharacters), which is never run",
@@ -421,7 +534,7 @@ extension DumpLexer {
 
     private mutating func endRows(_ emit: (Piece) throws -> Void) throws {
         line += 1
-        (mode, previous, isAtRowStart) = (.plain, 0x0a, true)
+        endOfRows()
         try emit(.endOfRows)
     }
 }

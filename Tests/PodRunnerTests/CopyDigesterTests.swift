@@ -160,7 +160,7 @@ import Testing
         while position < dump.count {
             let length =
                 seams == "whole" ? dump.count : seams == "bytes" ? 1 : Int.random(in: 1...23, using: &generator)
-            digester.scan(Array(dump[position..<min(dump.count, position + length)]))
+            try digester.scan(Array(dump[position..<min(dump.count, position + length)]))
             position += length
         }
         let tables = try digester.finish()
@@ -186,11 +186,11 @@ import Testing
 
     @Test func aLongRowIsNotHeld() throws {
         var digester = CopyDigester(key: try #require(Self.key))
-        digester.scan(Array("COPY t (a) FROM stdin;\n".utf8))
+        try digester.scan(Array("COPY t (a) FROM stdin;\n".utf8))
         let piece = [UInt8](repeating: 0x61, count: 1 << 16)
-        for _ in 0..<64 { digester.scan(piece) }
+        for _ in 0..<64 { try digester.scan(piece) }
         #expect(MemoryLayout<CopyDigester>.size < 1024)
-        digester.scan(Array("\n\\.\n".utf8))
+        try digester.scan(Array("\n\\.\n".utf8))
         let expected = try Self.digest(of: [String(repeating: "a", count: 64 << 16)])
         #expect(try digester.finish().map(\.content) == [expected])
     }
@@ -198,15 +198,24 @@ import Testing
     @Test(arguments: ["1\t", "1\n", "1\n\\", "1\n\\."])
     func aDumpThatEndsAmongRowsIsIncomplete(_ rest: String) throws {
         var digester = CopyDigester(key: try #require(Self.key))
-        digester.scan(Array(("COPY \"s\".\"t\" (a) FROM stdin;\n" + rest).utf8))
+        try digester.scan(Array(("COPY \"s\".\"t\" (a) FROM stdin;\n" + rest).utf8))
         #expect(digester.current == "t")
         let error = #expect(throws: PostgresError.self) { _ = try digester.finish() }
         #expect(error?.message.hasPrefix("the dump ends among the rows of table \"t\", after") == true)
     }
 
+    @Test func aLongStatementIsNotHeldAndItsRowsAreNotTakenForStatements() throws {
+        var digester = CopyDigester(key: try #require(Self.key))
+        try digester.scan(Array("COPY t (a".utf8))
+        let piece = Array(repeatElement(Array(", aaaaaaaaaaaa".utf8), count: 1 << 14).joined())
+        for _ in 0..<8 { try digester.scan(piece) }
+        try digester.scan(Array(") FROM stdin;\nCOPY u (a) FROM stdin;\n\\.\nCOPY v (a) FROM stdin;\n\\.\n".utf8))
+        #expect(try digester.finish().map(\.table) == ["v"])
+    }
+
     @Test func namesInOtherEncodingsAreKeptAsBytes() throws {
         var digester = CopyDigester(key: try #require(Self.key))
-        digester.scan(Array("COPY \"t".utf8) + [0xe4] + Array("\" (a) FROM stdin;\n\\.\n".utf8))
+        try digester.scan(Array("COPY \"t".utf8) + [0xe4] + Array("\" (a) FROM stdin;\n\\.\n".utf8))
         #expect(try digester.finish().map(\.table) == ["t\u{fffd}"])
         #expect(digester.foreignNames[0]?.table == [0x74, 0xe4])
     }

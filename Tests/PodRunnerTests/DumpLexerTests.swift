@@ -98,6 +98,34 @@ import Testing
     }
 
     @Test(arguments: [
+        ("/*/ ; */ SELECT 1;", ["1: SELECT 1;"]),
+        ("SELECT 1 /* a *//*/ ; /*/ ; */ ; */ + 2;", ["1: SELECT 1     + 2;"]),
+        ("SELECT a$b$, '$c$' $c$;$c$;\nSELECT 2;", ["1: SELECT a$b$, '$c$' $c$;$c$;", "2: SELECT 2;"]),
+        ("SELECT $a$;$$;$aa$;$a$;SELECT $1;", ["1: SELECT $a$;$$;$aa$;$a$;", "1: SELECT $1;"]),
+        ("SELECT ae'\\';SELECT e'\\';';", ["1: SELECT ae'\\';", "1: SELECT e'\\';';"]),
+        ("SELECT 1 - 2 / 3 * 4;-- ;\n;;SELECT 5;", ["1: SELECT 1 - 2 / 3 * 4;", "2: SELECT 5;"]),
+    ])
+    func quotesAndCommentsEndWhereTheyShould(_ text: String, _ expected: [String]) throws {
+        #expect(try pieces(text).pieces == expected)
+        #expect(try pieces(text, seams: Array(1..<text.utf8.count)).pieces == expected)
+    }
+
+    /// A reader of rows gets the statements before them, and where they begin.
+    @Test func copiesAloneAreFound() throws {
+        var lexer = DumpLexer(.copies, statementLimit: 10)
+        let text = "\\! x\nSELECT 'COPY a FROM stdin;' AS copy; /*;*/ COPY /* 1 */ b FROM stdin;\n1\n"
+        var found: [DumpStatement] = []
+        let end = try Array(text.utf8).withUnsafeBytes { bytes in
+            try lexer.readText(bytes, from: 0) { found.append($0) }
+        }
+        #expect(found.map { String(decoding: $0.text, as: UTF8.self) } == ["COPY   b FROM stdin;"])
+        #expect(lexer.rowsFollow)
+        #expect(end == text.utf8.count - 2)
+        lexer.endOfRows()
+        #expect(!lexer.rowsFollow)
+    }
+
+    @Test(arguments: [
         (#"\! rm -rf /"#, #"line 1 of the dump has psql's command \!, which is never run"#),
         ("SELECT 1;\n\\connect other", #"line 2 of the dump has psql's command \connect, which is never run"#),
         ("SELECT 1 \\gexec\n", #"line 1 of the dump has psql's command \gexec, which is never run"#),

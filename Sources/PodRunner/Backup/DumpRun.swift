@@ -49,7 +49,7 @@ struct DumpRun: Sendable {
         func store(_ read: () async throws -> [UInt8]?) async throws {
             _ = try await writer.addFile(job.place.file) {
                 guard let chunk = try await read() else { return nil }
-                digester.scan(chunk)
+                try digester.scan(chunk)
                 progress.passed(chunk.count, tables: digester.tables.count, current: digester.current)
                 return chunk
             }

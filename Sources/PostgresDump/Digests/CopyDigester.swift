@@ -3,17 +3,17 @@ import Glibc
 /// Digests the rows of every table of a plain dump while it streams through.
 ///
 ///     var digester = CopyDigester(key: key)
-///     while let chunk = try await dump.read() { digester.scan(chunk) }
+///     while let chunk = try await dump.read() { try digester.scan(chunk) }
 ///     let tables = try digester.finish()
 ///
 /// Concurrency and memory: a value, used by one task. A row is never held: what of it lies in earlier chunks is in the
-/// state of its hash. Holds the digests (about 200 bytes a table with short names) and what `StatementScanner` holds.
+/// state of its hash. Holds the digests (about 200 bytes a table with short names) and the beginning of a COPY.
 ///
 /// Source: PostgreSQL documentation, COPY, "Text Format": a line feed ends a row, data never has one, and `\.` alone on a
 /// line ends the rows.
 public struct CopyDigester: Sendable {
     private let key: RowHashKey
-    private var statements = StatementScanner()
+    private var lexer = DumpLexer(.copies)
     /// The table whose rows come now.
     private var copy: CopyHeader?
     private var content = RowsDigest()
@@ -37,16 +37,16 @@ public struct CopyDigester: Sendable {
     public var current: String? { copy.map { String(decoding: $0.table, as: UTF8.self) } }
 
     /// Takes the next bytes of the dump, cut anywhere.
-    public mutating func scan(_ chunk: [UInt8]) {
-        chunk.withUnsafeBytes { bytes in
+    public mutating func scan(_ chunk: [UInt8]) throws {
+        try chunk.withUnsafeBytes { bytes in
             var position = 0
             while position < bytes.count {
-                if copy != nil {
+                if lexer.rowsFollow {
                     position = scanRows(bytes, from: position)
                 } else {
-                    let (end, found) = statements.scan(bytes, from: position)
-                    position = end
-                    copy = found
+                    var found: DumpStatement?
+                    position = try lexer.readText(bytes, from: position) { found = $0 }
+                    if let found { copy = CopyHeader(found.text) }
                 }
             }
         }
@@ -127,6 +127,7 @@ public struct CopyDigester: Sendable {
     }
 
     private mutating func finishTable(_ content: RowsDigest) {
+        lexer.endOfRows()
         guard let header = copy else { return }
         if !header.isUTF8 { foreignNames[tables.count] = header }
         tables.append(header.digest(content))
