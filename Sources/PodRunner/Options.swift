@@ -182,3 +182,19 @@ extension String {
         return String(text)
     }
 }
+
+/// How many connections a restore opens beside its own.
+struct JobsOption: ParsableArguments, Sendable {
+    @Option(
+        help: ArgumentHelp(
+            "Connections that build indexes and constraints and analyze at the same time, 1 to 32.",
+            discussion: """
+                Each may take maintenance_work_mem on the server. As many as the server has processors to spare; it does not say \
+                how many those are.
+                """, valueName: "count"))
+    var jobs: Int = 2
+
+    mutating func validate() throws {
+        guard (1...32).contains(jobs) else { throw ValidationError("--jobs must be from 1 to 32") }
+    }
+}

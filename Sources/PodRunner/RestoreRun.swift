@@ -12,6 +12,8 @@ struct RestoreChoices: Sendable {
     var keepSeconds: Int64 = 0
     /// Seconds between progress lines; 0 for none.
     var heartbeat = 5
+    /// Connections that build indexes and constraints and analyze.
+    var jobs = 2
 
     /// When a database replaced now may be dropped, in whole seconds.
     func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }

@@ -62,6 +62,11 @@ extension RestoreRun {
         let loaded = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
                 var loader = DumpLoader(client)
+                loader.jobs = choices.jobs
+                loader.beforeSection = { [context] count, connections in
+                    context.note("building \(count) indexes and constraints over \(connections) connections")
+                }
+                loader.afterUnit = { [context] in context.pass("built") }
                 if let helper = plan.helper {
                     try await client.letCreate(helper, in: "public")
                     loader.afterSchema = { try await client.letCreate(helper, in: $0) }
@@ -121,9 +126,7 @@ extension RestoreRun {
 
     func analyze(_ server: TargetServer, _ journal: inout RestoreJournal) async throws {
         try await enter("analyze", &journal, server)
-        try await PostgresClient.with(settings.with(database: journal.sideName)) { client in
-            _ = try await client.query("ANALYZE")
-        }
+        try await PostgresClient.analyze(settings.with(database: journal.sideName), jobs: choices.jobs)
         context.pass("analyzed")
     }
 

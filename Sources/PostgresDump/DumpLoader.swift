@@ -5,7 +5,8 @@ import Synchronization
 /// The first error ends it. psql's own commands are never run (`DumpLexer`). Left out, because a database newer or older
 /// than the dump needs it: settings by list, and the DROPs a `--clean` dump starts with.
 ///
-/// Concurrency and memory: one connection; one statement or one chunk of rows at a time.
+/// Concurrency and memory: one connection, on which one statement or one chunk of rows runs at a time; with `jobs` more than
+/// that for the time indexes and constraints are built (`ParallelSection`).
 ///
 /// Source: PostgreSQL `src/bin/pg_dump/pg_backup_archiver.c`, `RestoreArchive`, `_doSetFixedOutputState`.
 public struct DumpLoader: Sendable {
@@ -32,6 +33,12 @@ public struct DumpLoader: Sendable {
     let client: PostgresClient
     /// Run after each `CREATE SCHEMA` with the schema's name.
     public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
+    /// How many connections build indexes and constraints, 1 for the loader's own.
+    public var jobs = 1
+    /// Called with the number of indexes and constraints that are built now, and of connections.
+    public var beforeSection: @Sendable (Int, Int) -> Void = { _, _ in }
+    /// Called after each of them.
+    public var afterUnit: @Sendable () -> Void = {}
     /// The one table to take; nil for everything.
     var selection: TableSelection?
 
@@ -62,9 +69,10 @@ public struct DumpLoader: Sendable {
             return pieces
         }
         for piece in rest { try await perform(piece, state) }
+        try await run(state.withLock { $0.section.finish() }, state)
         return state.withLock { state in
             var report = state.report
-            report.warnings = client.connection.warnings.take()
+            report.warnings += client.connection.warnings.take()
             if let selection = state.selection {
                 (report.foundTable, report.leftOutOfTable) = (selection.isFound, selection.leftOut)
             }
@@ -76,15 +84,30 @@ public struct DumpLoader: Sendable {
         switch piece {
         case .statement(let statement):
             for wanted in try state.withLock({ try $0.selected(statement, targetMajor: client.serverMajor) }) {
+                if jobs > 1 {
+                    let (isTaken, ready) = state.withLock { $0.section.take(wanted) }
+                    try await run(ready, state)
+                    if isTaken { continue }
+                }
                 try await perform(wanted, state)
             }
         case .rows(let bytes):
-            guard let copy = state.withLock({ $0.copy }) else { return }
+            guard let copy = state.withLock({ $0.received(bytes.count) }) else { return }
             try await attempt(copy) { try $0.send(rows: bytes) }
         case .endOfRows:
             guard let copy = state.withLock({ $0.copy }) else { return }
             try await attempt(copy) { try $0.endRows() }
             state.withLock { $0.copy = nil }
+        }
+    }
+
+    private func run(_ units: [ParallelSection.Unit], _ state: borrowing Mutex<LoadState>) async throws {
+        guard !units.isEmpty else { return }
+        let (session, weights) = state.withLock { ($0.session, $0.weights) }
+        let warnings = try await run(units, session: session, weights: weights)
+        state.withLock { state in
+            state.report.statements += units.reduce(0) { $0 + $1.statements.count }
+            state.report.warnings = (state.report.warnings + warnings).suffix(100)
         }
     }
 
@@ -100,17 +123,26 @@ public struct DumpLoader: Sendable {
         switch (outcome, statement.isCopyFromInput) {
         case (.done, false): break
         case (.wantsRows, true):
-            state.withLock { $0.copy = statement }
+            state.withLock { $0.begin(copy: statement) }
         default:
             throw PostgresError(
                 .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
         }
-        state.withLock { $0.report.statements += 1 }
+        state.withLock { state in
+            state.report.statements += 1
+            state.session.take(statement)
+        }
         if let name = statement.createdSchema { try await afterSchema(name) }
     }
 
     private func attempt<Value: Sendable>(
         _ statement: DumpStatement, _ body: @escaping @Sendable (Connection) throws -> Value
+    ) async throws -> Value {
+        try await Self.attempt(statement, on: client, body)
+    }
+
+    static func attempt<Value: Sendable>(
+        _ statement: DumpStatement, on client: PostgresClient, _ body: @escaping @Sendable (Connection) throws -> Value
     ) async throws -> Value {
         do {
             return try await client.onConnection(body)
@@ -153,10 +185,27 @@ private struct LoadState {
     var lexer = DumpLexer()
     var report = DumpLoader.Report()
     var copy: DumpStatement?
+    private var copiedTable = ""
+    /// Bytes of rows by table, as `ParallelSection.Unit.tables` names them.
+    private(set) var weights: [String: Int] = [:]
+    var section = ParallelSection()
+    var session = SessionSettings()
     /// Still among the settings and DROPs a dump starts with.
     var isInStart = true
 
     init(selection: TableSelection?) { self.selection = selection }
+
+    mutating func begin(copy statement: DumpStatement) {
+        copy = statement
+        let header = CopyHeader(statement.text)
+        func text(_ name: [UInt8]?) -> String { String(decoding: name ?? [], as: UTF8.self) }
+        copiedTable = "\(text(header?.schema))\u{0}\(text(header?.table))"
+    }
+
+    mutating func received(_ count: Int) -> DumpStatement? {
+        weights[copiedTable, default: 0] += count
+        return copy
+    }
 
     mutating func selected(_ statement: DumpStatement, targetMajor: Int) throws -> [DumpStatement] {
         guard wants(statement, targetMajor: targetMajor) else { return [] }

@@ -8,7 +8,8 @@ extension IntegrationTests {
         /// Where `pod-runner` passes, and whether the database is in place by then.
         static let points: [(name: String, isPlaced: Bool)] = [
             ("locked", false), ("checked", false), ("side-created", false), ("journaled", false), ("roles", false),
-            ("joined", false), ("helper", false), ("owned", false), ("rows", false), ("loaded", false),
+            ("joined", false), ("helper", false), ("owned", false), ("rows", false), ("built", false),
+            ("loaded", false),
             ("finished", false), ("analyzed", false), ("verified", false), ("terminating", false), ("blocked", false),
             ("renamed-old", false), ("renamed-new", false), ("placed", true), ("left", true), ("done", true),
         ]

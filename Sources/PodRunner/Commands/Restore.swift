@@ -93,6 +93,8 @@ struct Restore: PodRunnerAction {
             """)
     var cleanup = false
 
+    @OptionGroup var parallelism: JobsOption
+
     @Option(help: ArgumentHelp("Database to connect to for creating and renaming.", valueName: "name"))
     var maintenanceDb: String = "postgres"
 
@@ -115,7 +117,8 @@ struct Restore: PodRunnerAction {
     var keepSeconds: Int64 { Self.seconds(keepOld) ?? 0 }
 
     var choices: RestoreChoices {
-        RestoreChoices(replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat)
+        RestoreChoices(
+            replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat, jobs: parallelism.jobs)
     }
 
     /// `90s`, `30m`, `24h`, `7d`, `0`; at most ten years.

@@ -29,6 +29,8 @@ struct Verify: PodRunnerAction {
         help: ArgumentHelp("The dump's path, as given to backup.", valueName: "path"))
     var path: String = "backup.sql"
 
+    @OptionGroup var parallelism: JobsOption
+
     @Option(help: ArgumentHelp("Database to connect to for creating and dropping.", valueName: "name"))
     var maintenanceDb: String = "postgres"
 
@@ -70,7 +72,8 @@ struct Verify: PodRunnerAction {
             let file = try await repository.openFile(dump)
             let run = RestoreRun(
                 settings: settings, database: restoreInto, snapshot: id.description, record: record, file: file,
-                application: nil, choices: RestoreChoices(replace: true, heartbeat: heartbeat), context: context)
+                application: nil,
+                choices: RestoreChoices(replace: true, heartbeat: heartbeat, jobs: parallelism.jobs), context: context)
             var report = try await run.rehearse()
             report.endTime = context.clock()
             for line in report.lines { context.note(line) }

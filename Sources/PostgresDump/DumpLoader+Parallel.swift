@@ -1,0 +1,153 @@
+extension DumpLoader {
+    /// Runs units over several connections, those of the largest tables first; the first error ends them all.
+    ///
+    /// - Parameters:
+    ///   - session: what the dump has set so far, for every connection.
+    ///   - weights: bytes of rows by table.
+    /// - Returns: warnings of the server.
+    /// - Throws: `PostgresError.Code.restore` with statement and line; `CancellationError`.
+    func run(
+        _ units: [ParallelSection.Unit], session: SessionSettings, weights: [String: Int]
+    ) async throws -> [String] {
+        let heaviest = units.enumerated().map {
+            (index: $0, unit: $1, weight: $1.tables.map { weights[$0] ?? 0 }.max() ?? 0)
+        }
+        .sorted { ($1.weight, $0.index) < ($0.weight, $1.index) }.map(\.unit)
+        return try await Self.withClients(min(jobs, units.count), client.settings) { clients in
+            beforeSection(units.count, clients.count)
+            for client in clients { try await client.apply(session) }
+            var pending = heaviest
+            var running: [Int: ParallelSection.Unit] = [:]
+            var idle = Array(clients.indices)
+            var again: [ParallelSection.Unit] = []
+            try await withThrowingTaskGroup(of: (worker: Int, rest: ParallelSection.Unit?).self) { group in
+                while true {
+                    while let worker = idle.last,
+                        let next = pending.firstIndex(where: { unit in
+                            !running.values.contains { $0.conflicts(with: unit) }
+                        })
+                    {
+                        idle.removeLast()
+                        let unit = pending.remove(at: next)
+                        running[worker] = unit
+                        let client = clients[worker]
+                        group.addTask { (worker, try await self.run(unit, on: client, mayDeadlock: true)) }
+                    }
+                    guard let done = try await group.next() else { break }
+                    if let rest = done.rest { again.append(rest) }
+                    running[done.worker] = nil
+                    idle.append(done.worker)
+                }
+            }
+            for unit in again { _ = try await run(unit, on: clients[0], mayDeadlock: false) }
+            return clients.flatMap { $0.connection.warnings.take() }
+        }
+    }
+
+    /// - Returns: what is left when it was the victim of a deadlock, of which nothing stays: partitions and functions lock
+    ///   more tables than a statement names.
+    private func run(
+        _ unit: ParallelSection.Unit, on client: PostgresClient, mayDeadlock: Bool
+    ) async throws -> ParallelSection.Unit? {
+        for (index, statement) in unit.statements.enumerated() {
+            do {
+                try await perform(alone: statement, on: client)
+            } catch let error as PostgresError where error.sqlState == "40P01" && mayDeadlock {
+                var rest = unit
+                rest.statements.removeFirst(index)
+                return rest
+            }
+        }
+        afterUnit()
+        return nil
+    }
+
+    private func perform(alone statement: DumpStatement, on client: PostgresClient) async throws {
+        let text = statement.text
+        guard case .done = try await Self.attempt(statement, on: client, { try $0.run(statement: text) }) else {
+            throw PostgresError(
+                .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
+        }
+    }
+
+    /// Fewer connections, when the server has no more.
+    static func withClients<Value: Sendable>(
+        _ count: Int, _ settings: PostgresSettings, _ open: [PostgresClient] = [],
+        _ body: ([PostgresClient]) async throws -> Value
+    ) async throws -> Value {
+        if open.count >= count { return try await body(open) }
+        var isOpen = false
+        do {
+            return try await PostgresClient.with(settings) { client in
+                isOpen = true
+                return try await withClients(count, settings, open + [client], body)
+            }
+        } catch let error as PostgresError where error.sqlState == "53300" && !isOpen && !open.isEmpty {
+            return try await body(open)
+        }
+    }
+}
+
+/// What the `SET` and `set_config` of a dump have made of its session, the last of each name: a connection beside needs the
+/// same.
+struct SessionSettings: Sendable, Hashable {
+    private(set) var statements: [String] = []
+
+    mutating func take(_ statement: DumpStatement) {
+        let text = String(decoding: statement.text, as: UTF8.self)
+        let call = "SELECT pg_catalog.set_config('"
+        let key: String
+        if text.hasPrefix("SET ") {
+            key = String(text.prefix { $0 != "=" })
+        } else if text.hasPrefix(call) {
+            key = call + text.dropFirst(call.count).prefix { $0 != "'" }
+        } else {
+            return
+        }
+        statements.removeAll { $0.hasPrefix(key) }
+        statements.append(text)
+    }
+}
+
+extension PostgresClient {
+    func apply(_ session: SessionSettings) async throws {
+        for statement in session.statements { try await query(statement) }
+    }
+}
+
+// MARK: - ANALYZE
+
+extension PostgresClient {
+    /// Analyzes every table of a database over several connections, the largest first.
+    ///
+    /// A partitioned table stands for its partitions, which PostgreSQL then analyzes too. What the role may not analyze is
+    /// passed over by the server.
+    ///
+    /// - Throws: `PostgresError`; `CancellationError`.
+    public static func analyze(_ settings: PostgresSettings, jobs: Int) async throws {
+        let tables = try await PostgresClient.with(settings) { client in
+            try await client.query(
+                """
+                SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+                  AND NOT c.relisshared AND n.nspname !~ '^pg_toast'
+                ORDER BY c.relkind = 'p' DESC, pg_catalog.pg_relation_size(c.oid) DESC, 1
+                """
+            ).rows.map { try $0.required("name") }
+        }
+        try await DumpLoader.withClients(min(jobs, tables.count), settings) { clients in
+            try await withThrowingTaskGroup(of: PostgresClient.self) { group in
+                var idle = clients
+                for table in tables {
+                    guard let client = idle.isEmpty ? try await group.next() : idle.removeLast() else { return }
+                    group.addTask {
+                        try await client.query("ANALYZE \(table)")
+                        return client
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+}
