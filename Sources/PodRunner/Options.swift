@@ -161,12 +161,65 @@ struct SnapshotArgument: ParsableArguments, Sendable {
 
     /// The manifest ID.
     ///
+    /// - Parameter database: whose snapshot to take from the artifact of several databases.
     /// - Throws: `KopiaSnapshotReferenceError`, `PodRunnerError`.
-    func resolve(_ context: RunContext) async throws -> ManifestID {
-        let text = try await context.resolve(kopiaSnapshot ?? "", what: "--kopia-snapshot").trimmingSpace
+    func resolve(_ context: RunContext, of database: String? = nil) async throws -> ManifestID {
+        let text = try await text(context)
+        if !context.isKando, let several = try DatabaseSnapshots(parsing: text) {
+            return try Self.choose(database, from: several)
+        }
+        return try Self.one(text, context)
+    }
+
+    /// The manifest IDs of an artifact of one database or of several, with the names of these.
+    ///
+    /// - Parameter names: only theirs; all when empty.
+    /// - Throws: as `resolve`.
+    func resolveAll(_ context: RunContext, named names: [String]) async throws -> [(database: String?, id: ManifestID)]
+    {
+        let text = try await text(context)
+        guard let several = try DatabaseSnapshots(parsing: text) else {
+            guard names.isEmpty else {
+                throw PodRunnerError(
+                    .input, "--database chooses from the artifact of several databases; this one is of one snapshot")
+            }
+            return [(nil, try Self.one(text, context))]
+        }
+        if let unknown = names.first(where: { name in !several.members.contains { $0.database == name } }) {
+            throw PodRunnerError(
+                .input, "the artifact has no snapshot of database \"\(unknown)\"", hint: Self.hint(several))
+        }
+        return try several.members(named: names).compactMap { member in
+            try member.snapshot.map { (member.database, try Self.id($0)) }
+        }
+    }
+
+    private func text(_ context: RunContext) async throws -> String {
+        try await context.resolve(kopiaSnapshot ?? "", what: "--kopia-snapshot").trimmingSpace
+    }
+
+    private static func choose(_ database: String?, from several: DatabaseSnapshots) throws -> ManifestID {
+        let found = several.members.filter { $0.snapshot != nil && (database == nil || $0.database == database) }
+        if found.count == 1, let snapshot = found[0].snapshot { return try id(snapshot) }
+        throw PodRunnerError(
+            .input,
+            database.map { "the artifact has no snapshot of database \"\($0)\"" }
+                ?? "the artifact is of \(several.members.count) databases, and nothing says whose snapshot is meant",
+            hint: "give one snapshot's ID; \(hint(several))")
+    }
+
+    private static func hint(_ several: DatabaseSnapshots) -> String {
+        let names = several.members.map { $0.database + ($0.snapshot.map { " (\($0.id))" } ?? " (failed)") }
+        return "it has \(names.prefix(20).joined(separator: ", "))\(names.count > 20 ? ", …" : "")"
+    }
+
+    private static func one(_ text: String, _ context: RunContext) throws -> ManifestID {
         // kando takes JSON only, and says so in words that tests and people know.
         if !context.isKando, !text.hasPrefix("{"), let id = ManifestID(text) { return id }
-        let reference = try KopiaSnapshotReference(parsing: text)
+        return try id(KopiaSnapshotReference(parsing: text))
+    }
+
+    private static func id(_ reference: KopiaSnapshotReference) throws -> ManifestID {
         guard let id = ManifestID(reference.id) else {
             throw PodRunnerError(.input, "\"\(reference.id)\" cannot be the ID of a snapshot")
         }

@@ -29,6 +29,17 @@ extension IntegrationTests {
             let ids = value.compactMap { $0["kopiaSnapshot"]?["id"]?.stringValue }
             #expect(ids.count == value.count)
             #expect(Set(try await bench.snapshotIDs()) == Set(ids))
+            let artifact = GoJSON.text(.array(value))
+            let delete = ["delete", "--repository", bench.repositoryURL, "--kopia-snapshot", artifact]
+            let wrong = try await bench.podRunner.run(delete + ["--database", "many_1", "--database", "many_0"])
+            #expect(wrong.exit == .exited(3))
+            #expect(wrong.errors.contains("the artifact has no snapshot of database \"many_0\""))
+            try await bench.podRunner.succeed(delete + ["--database", "many_1", "--database", "many_2"])
+            #expect(try await bench.snapshotIDs().count == ids.count - 2)
+            try await bench.podRunner.succeed(delete)
+            #expect(try await bench.snapshotIDs() == [])
+            let again = try await bench.podRunner.run(delete)
+            #expect(again.exit == .exited(0), "\(again.testDescription)")
             for name in names + ["azure_maintenance"] { try await pair.superuser("DROP DATABASE \(name) WITH (FORCE)") }
         }
 

@@ -188,23 +188,44 @@ private enum OneArgument {
 enum SnapshotDeletion {
     static func run(_ id: ManifestID, in access: RepositoryAccessPoint, _ context: RunContext) async throws {
         let wasThere = try await access.open(.readWrite) { try await $0.deleteSnapshot(id) }
-        context.note(
-            wasThere
-                ? "deleted snapshot \(id); its space is freed by the repository's maintenance"
-                : "snapshot \(id) is not in \(access.location): nothing to delete")
+        context.note(text(id, in: access, wasThere: wasThere))
+    }
+
+    static func text(_ id: ManifestID, in access: RepositoryAccessPoint, wasThere: Bool) -> String {
+        wasThere
+            ? "deleted snapshot \(id); its space is freed by the repository's maintenance"
+            : "snapshot \(id) is not in \(access.location): nothing to delete"
     }
 }
 
 /// `delete`.
 struct Delete: PodRunnerAction {
     static let configuration = CommandConfiguration(
-        abstract: "Delete a backup's snapshot; one that is gone already is fine.")
+        abstract: "Delete a backup's snapshot; one that is gone already is fine.",
+        discussion: """
+            Of a backup of several databases (an artifact that is an array) every snapshot, or with --database those named. \
+            What is wrong with the artifact is said before anything is deleted.
+            """)
 
     @OptionGroup var repository: RepositoryOptions
     @OptionGroup var snapshot: SnapshotArgument
 
+    @Option(
+        help: ArgumentHelp(
+            "Of an artifact of several databases, delete this one's snapshot only; may be given again.",
+            valueName: "name"))
+    var database: [String] = []
+
     func run(_ context: RunContext) async throws {
-        let id = try await snapshot.resolve(context)
-        try await SnapshotDeletion.run(id, in: repository.resolve(context), context)
+        let found = try await snapshot.resolveAll(context, named: database)
+        let access = try await repository.resolve(context)
+        guard !found.isEmpty else { return context.note("the artifact names no snapshot: nothing to delete") }
+        try await access.open(.readWrite) { repository in
+            for (database, id) in found {
+                let wasThere = try await repository.deleteSnapshot(id)
+                let name = database.map { "\($0.onOneLine): " } ?? ""
+                context.note(name + SnapshotDeletion.text(id, in: access, wasThere: wasThere))
+            }
+        }
     }
 }

@@ -137,7 +137,7 @@ struct Restore: PodRunnerAction {
         let (settings, database) = try connection.resolve(context)
         if undo { return try await undo(settings.with(database: maintenanceDb), database, context) }
         let place = try LocationPath(path)
-        let id = try await snapshot.resolve(context)
+        let id = try await snapshot.resolve(context, of: database)
         guard database.utf8.count <= 63 else {
             throw PodRunnerError(.input, "the database name \"\(database)\" is longer than PostgreSQL's 63 bytes")
         }
