@@ -30,7 +30,7 @@ struct InputsCommand: AsyncParsableCommand {
         let output = Output(secrets: KnownSecrets(), reveals: true)
         let source: SourceFile
         do throws(FileError) { source = try Files.source(blueprint) } catch {
-            output.say("error: \(error.message)")
+            output.say("error: \(error.message)\n  hint: give the file that has the Blueprint")
             throw Exit(.input)
         }
         let (found, diagnostics) = readBlueprint(source)

@@ -105,11 +105,12 @@ struct ValidateCommand: AsyncParsableCommand {
             let files = isFolder ? try Files.manifests(in: path) : [path]
             if files.isEmpty {
                 unreadable.append(
-                    Diagnostic(rule: "file", "there are no *.yaml, *.yml or *.json files in \(path)"))
+                    Diagnostic(
+                        rule: "file", "there are no *.yaml, *.yml or *.json files in \(path)", hint: Self.fileHint))
             }
             for file in files { read(file, isNamed: !isFolder, into: &sources, &unreadable) }
         } catch {
-            unreadable.append(Diagnostic(rule: "file", error.message))
+            unreadable.append(Diagnostic(rule: "file", error.message, hint: Self.fileHint))
         }
     }
 
@@ -121,7 +122,9 @@ struct ValidateCommand: AsyncParsableCommand {
             let source = try Files.source(file)
             if isNamed || source.mayHoldBlueprints { sources.append(source) }
         } catch {
-            unreadable.append(Diagnostic(rule: "file", error.message))
+            unreadable.append(Diagnostic(rule: "file", error.message, hint: isNamed ? Self.fileHint : nil))
         }
     }
+
+    private static let fileHint = "give files with Blueprints, or folders of *.yaml, *.yml and *.json files"
 }

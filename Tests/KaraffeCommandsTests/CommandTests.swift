@@ -102,7 +102,9 @@ struct Workspace: ~Copyable {
             workingDirectory: folder)
     }
 
-    func karaffe(_ arguments: String...) async throws -> Answer {
+    func karaffe(_ arguments: String...) async throws -> Answer { try await karaffe(arguments) }
+
+    func karaffe(_ arguments: [String]) async throws -> Answer {
         let error = Mutex<[UInt8]>([])
         let result = try await runChild(command(arguments), outputLimit: 1 << 20) { chunk in
             error.withLock { $0 += chunk }
@@ -230,6 +232,19 @@ struct Workspace: ~Copyable {
         for name in ["validate", "render", "run", "eval", "inputs", "runs"] {
             #expect(answer.output.contains("  \(name) "))
         }
+    }
+
+    @Test(arguments: [
+        (["validate"], "give files with Blueprints, or folders of *.yaml, *.yml and *.json files"),
+        (["test"], "give a *.test.yaml file, or a folder with some"),
+        (["inputs", "--action", "backup"], "give the file that has the Blueprint"),
+        (["render", "--action", "backup"], "give the file that has the Blueprint"),
+    ])
+    func aPathThatDoesNotExistSaysWhatToGive(_ command: [String], _ hint: String) async throws {
+        let workspace = try Workspace()
+        let answer = try await workspace.karaffe([command[0], "gone.yaml"] + command.dropFirst())
+        #expect(answer.exit == .exited(3))
+        #expect(answer.error.contains("error: cannot read gone.yaml: No such file or directory\n  hint: \(hint)\n"))
     }
 
     @Test(arguments: [

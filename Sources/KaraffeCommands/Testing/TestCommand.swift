@@ -87,7 +87,7 @@ struct TestCommand: AsyncParsableCommand {
             guard !reader.diagnostics.contains(where: { $0.severity == .error }) else { throw Exit(.input) }
             return tests
         } catch let error as FileError {
-            output.say("error: \(error.message)")
+            output.say("error: \(error.message)\n  hint: give a *.test.yaml file, or a folder with some")
             throw Exit(.input)
         }
     }
