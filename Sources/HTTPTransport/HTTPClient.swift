@@ -91,7 +91,7 @@ public final class HTTPClient: Sendable {
             while let chunk = try await next() {
                 sent += Int64(chunk.count)
                 if let length, sent > length { throw mismatch("at least \(sent)") }
-                try await exchange.send(chunk)
+                try await exchange.send([chunk])
             }
             if let length, sent < length { throw mismatch("\(sent)") }
             exchange.finishSending()
@@ -138,7 +138,12 @@ public struct HTTPStream: Sendable {
     /// Returns when the chunk before this one is on its way. After the end of the response it does nothing.
     ///
     /// - Throws: `HTTPError`, or `CancellationError`.
-    public func send(_ bytes: [UInt8]) async throws { try await exchange.send(bytes) }
+    public func send(_ bytes: [UInt8]) async throws { try await exchange.send([bytes]) }
+
+    /// The same for bytes that lie in several places: they go out as one, without being put together first.
+    ///
+    /// - Throws: as `send(_ bytes:)`.
+    public func send(parts: [[UInt8]]) async throws { try await exchange.send(parts) }
 
     /// Ends our side; the response may go on.
     public func finishSending() { exchange.finishSending() }

@@ -10,7 +10,7 @@ struct ExchangeStateTests {
     > { bytes.withUnsafeBytes { state.receive($0) } }
 
     // The macros cannot call mutating methods.
-    private func offer(_ state: inout ExchangeState, _ chunk: [UInt8]) throws -> Bool { try state.offer(chunk) }
+    private func offer(_ state: inout ExchangeState, _ chunk: [UInt8]) throws -> Bool { try state.offer([chunk]) }
     private func take(_ state: inout ExchangeState) throws -> ExchangeState.Taken? { try state.take() }
     private func nextToSend(_ state: inout ExchangeState) -> ExchangeState.Outgoing { state.nextToSend() }
     private func takeSendRelease(_ state: inout ExchangeState) -> Bool { state.takeSendRelease() }
@@ -25,6 +25,22 @@ struct ExchangeStateTests {
         state.finishSending()
         #expect(nextToSend(&state) == .bytes([2]))
         #expect(nextToSend(&state) == .end)
+    }
+
+    @Test func partsGoOutInOrderAndEmptyOnesNotAtAll() throws {
+        var state = ExchangeState(.streamed(limit: 10))
+        let isTaken = try state.offer([[1], [], [2, 3], [4]])
+        #expect(isTaken)
+        #expect(nextToSend(&state) == .bytes([1]))
+        #expect(try !offer(&state, [5]))
+        let rest = [state.moreToSend(), state.moreToSend(), state.moreToSend()]
+        #expect(rest == [[2, 3], [4], nil])
+        #expect(!state.isSendHeld)
+        #expect(try offer(&state, [5]))
+        let isNothingTaken = try state.offer([[], []])
+        #expect(isNothingTaken)
+        #expect(nextToSend(&state) == .bytes([5]))
+        #expect(nextToSend(&state) == .hold)
     }
 
     @Test func theConnectionIsHeldWhileThereIsNothingToSend() throws {
@@ -87,7 +103,7 @@ struct ExchangeStateTests {
         #expect(try take(&state) == .bytes([1]))
         #expect(throws: Broken()) { try state.take() }
         #expect(throws: Broken()) { try state.headWhenThere() }
-        #expect(throws: Broken()) { try state.offer([1]) }
+        #expect(throws: Broken()) { try state.offer([[1]]) }
     }
 
     @Test func sendingAfterTheResponseEndedDoesNothing() throws {

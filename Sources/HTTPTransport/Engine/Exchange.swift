@@ -48,6 +48,11 @@ final class Exchange: Sendable {
         return result
     }
 
+    /// Like `update`, for what no waiting task can tell: wakes nobody.
+    func quietly<Result>(_ change: (inout ExchangeState) throws -> sending Result) rethrows -> sending Result {
+        try guarded.withLock { try change(&$0.state) }
+    }
+
     /// Like `update`, by a task: also wakes the connection's thread when it has something to do now.
     private func updateFromTask<Result>(
         _ change: (inout ExchangeState) throws -> sending Result
@@ -65,9 +70,9 @@ final class Exchange: Sendable {
 
     func abort(_ error: any Error) { updateFromTask { $0.abort(error) } }
 
-    /// Waits until the chunk before was taken by the connection.
-    func send(_ chunk: [UInt8]) async throws {
-        try await wait { try $0.offer(chunk) ? true : nil }
+    /// Waits until everything before was taken by the connection.
+    func send(_ parts: [[UInt8]]) async throws {
+        try await wait { try $0.offer(parts) ? true : nil }
     }
 
     func finishSending() { updateFromTask { $0.finishSending() } }

@@ -2,7 +2,7 @@
 /// A plain value: every rule of a stream is here, none of the waiting.
 ///
 /// ```
-/// send:     chunk → (at most one waiting) → connection … finishSending
+/// send:     parts → (at most those of one call waiting) → connection … finishSending
 /// receive:  connection → head → (at most `receiveLimit` bytes waiting) → task … trailers → end
 /// ```
 ///
@@ -30,7 +30,8 @@ struct ExchangeState {
     enum Accepted: Equatable { case taken, hold, abort }
 
     private let receiving: Receiving
-    private var waitingToSend: [UInt8]?
+    /// Last part first.
+    private var waitingToSend: [[UInt8]] = []
     private var isSendingFinished = false
     /// The server has said all that matters.
     private var isAnswered = false
@@ -51,15 +52,15 @@ struct ExchangeState {
 
     // MARK: The tasks' side
 
-    /// True when the chunk was taken; false when the one before is still waiting.
+    /// True when the parts were taken; false when some of those before are still waiting.
     ///
     /// - Throws: the failure of the exchange.
-    mutating func offer(_ chunk: [UInt8]) throws -> Bool {
+    mutating func offer(_ parts: [[UInt8]]) throws -> Bool {
         if case .failure(let error) = outcome { throw error }
         // The response is complete: what is sent now reaches nobody and needs nobody.
-        if outcome != nil || isAnswered || chunk.isEmpty { return true }
-        guard waitingToSend == nil else { return false }
-        waitingToSend = chunk
+        if outcome != nil || isAnswered || parts.allSatisfy(\.isEmpty) { return true }
+        guard waitingToSend.isEmpty else { return false }
+        waitingToSend = parts.reversed().filter { !$0.isEmpty }
         return true
     }
 
@@ -116,7 +117,7 @@ struct ExchangeState {
     mutating func abort(_ error: any Error) {
         if outcome == nil { outcome = .failure(error) }
         isAborted = true
-        waitingToSend = nil
+        waitingToSend = []
     }
 
     // MARK: The connection's side
@@ -124,14 +125,17 @@ struct ExchangeState {
     mutating func nextToSend() -> Outgoing {
         if isAborted { return .abort }
         if isAnswered { return .end }
-        if let chunk = waitingToSend {
-            waitingToSend = nil
-            return .bytes(chunk)
-        }
+        if let part = moreToSend() { return .bytes(part) }
         if isSendingFinished { return .end }
         isSendHeld = true
         return .hold
     }
+
+    /// Whether more may be offered.
+    var hasRoomToSend: Bool { waitingToSend.isEmpty }
+
+    /// The next bytes if they are there already.
+    mutating func moreToSend() -> [UInt8]? { waitingToSend.popLast() }
 
     mutating func receivedHead(_ head: HTTPResponseHead, expectedBytes: Int?) {
         self.head = head
@@ -149,7 +153,7 @@ struct ExchangeState {
 
     private mutating func answered() {
         isAnswered = true
-        waitingToSend = nil
+        waitingToSend = []
     }
 
     /// Copies the bytes once.
@@ -177,7 +181,7 @@ struct ExchangeState {
 
     mutating func finished(_ result: Result<Void, any Error>) {
         if outcome == nil { outcome = result }
-        waitingToSend = nil
+        waitingToSend = []
         isSendHeld = false
         isReceiveHeld = false
     }
@@ -197,7 +201,7 @@ struct ExchangeState {
         return true
     }
 
-    private var hasSomethingToSend: Bool { waitingToSend != nil || isSendingFinished || isAnswered }
+    private var hasSomethingToSend: Bool { !waitingToSend.isEmpty || isSendingFinished || isAnswered }
 
     /// Whether the connection's thread should look at this exchange.
     var needsAttention: Bool {

@@ -14,7 +14,8 @@ final class Transfer {
     private var watch: LowSpeedWatch?
     /// When to nudge next, and how long to wait then; nil while there is no reason to.
     private var nudging: (due: ContinuousClock.Instant, delay: Duration)?
-    private var hasProvidedSinceHold = false
+    /// Bytes handed to libcurl since it last ran out of them.
+    private var providedSinceHold = 0
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
@@ -104,27 +105,45 @@ final class Transfer {
 
     private func provide(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         if chunkOffset == chunk.count, case .stream = exchange.request.body {
-            switch exchange.update({ $0.nextToSend() }) {
-            case .bytes(let bytes): (chunk, chunkOffset) = (bytes, 0)
+            let (next, isLast) = exchange.quietly { ($0.nextToSend(), $0.hasRoomToSend) }
+            switch next {
+            case .bytes(let bytes):
+                (chunk, chunkOffset) = (bytes, 0)
+                // Only now may more be offered: waking the tasks costs more than all of this.
+                if isLast { exchange.update { _ in } }
             case .end:
                 startNudging()
                 return 0
             case .abort: return Int(CURL_READFUNC_ABORT)
             case .hold:
                 heldDirections |= CURLPAUSE_SEND
-                if hasProvidedSinceHold { startNudging() }
-                hasProvidedSinceHold = false
+                if providedSinceHold > 0 { startNudging() }
+                providedSinceHold = 0
                 return Int(CURL_READFUNC_PAUSE)
             }
         }
-        let count = min(buffer.count, chunk.count - chunkOffset)
-        guard count > 0 else { return 0 }
-        chunk.withUnsafeBytes {
-            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[chunkOffset..<chunkOffset + count]))
+        var filled = 0
+        while true {
+            let count = min(buffer.count - filled, chunk.count - chunkOffset)
+            guard count > 0 else { break }
+            chunk.withUnsafeBytes {
+                UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[chunkOffset..<chunkOffset + count]))
+            }
+            chunkOffset += count
+            filled += count
+            // Small parts together: each return is a frame, a TLS record and a system call.
+            guard filled < buffer.count, case .stream = exchange.request.body,
+                let (more, isLast) = exchange.quietly({ state in
+                    state.moreToSend().map { ($0, state.hasRoomToSend) }
+                })
+            else { break }
+            (chunk, chunkOffset) = (more, 0)
+            if isLast { exchange.update { _ in } }
         }
-        chunkOffset += count
-        hasProvidedSinceHold = true
-        return count
+        guard filled > 0 else { return 0 }
+        providedSinceHold += filled
+        return filled
     }
 
     /// libcurl starts over when a reused connection turns out to be closed.
@@ -173,7 +192,7 @@ final class Transfer {
 
     /// Lets libcurl go on where it was held back and need not be any more. May call back into this transfer. False when nothing was to be done.
     @discardableResult func release() -> Bool {
-        let (send, receive) = exchange.update { ($0.takeSendRelease(), $0.takeReceiveRelease()) }
+        let (send, receive) = exchange.quietly { ($0.takeSendRelease(), $0.takeReceiveRelease()) }
         guard send || receive else { return false }
         if send {
             heldDirections &= ~CURLPAUSE_SEND
@@ -182,6 +201,12 @@ final class Transfer {
         if receive { heldDirections &= ~CURLPAUSE_RECV }
         curl_easy_pause(handle, heldDirections)
         return true
+    }
+
+    /// Whether a stream has so much to send that it waits for its server to take it, and not for an answer to little.
+    var isSendingMuch: Bool {
+        guard case .stream = exchange.request.body else { return false }
+        return heldDirections & CURLPAUSE_SEND == 0 && providedSinceHold >= 128 << 10
     }
 
     private func startNudging() { nudging = (due: .now, delay: .milliseconds(1)) }

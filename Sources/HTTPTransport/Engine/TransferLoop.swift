@@ -26,6 +26,10 @@ final class TransferLoop: Sendable {
         }
     }
 
+    /// Microseconds. A server opens the window of an upload over HTTP/2 in steps of one frame, 16 KiB. Following each step costs
+    /// more than sending its bytes, so several are let come together. Far below what a window holds.
+    private static let gatheringPause: UInt32 = 500
+
     private let shared = Mutex(Shared())
     private let configuration: HTTPClientConfiguration
 
@@ -80,6 +84,7 @@ final class TransferLoop: Sendable {
             if isClosed { break }
             let pause = transfers.advance()
             curl_multi_poll(multi, nil, 0, pause, nil)
+            if pause > 0, transfers.isSendingMuch { usleep(Self.gatheringPause) }
         }
         shared.withLock { $0.multiAddress = nil }
         transfers.abortAll()
@@ -131,7 +136,7 @@ private final class Transfers {
 
     func attend(_ exchange: Exchange) {
         exchange.beginAttending()
-        let isAborted = exchange.update { $0.isAborted }
+        let isAborted = exchange.quietly { $0.isAborted }
         if let transfer = active.values.first(where: { $0.exchange === exchange }) {
             if isAborted { end(transfer, CURLE_ABORTED_BY_CALLBACK) } else { transfer.release() }
         } else if isAborted {
@@ -159,11 +164,13 @@ private final class Transfers {
         return Int32(min(wait, 1000))
     }
 
+    var isSendingMuch: Bool { active.values.contains(where: \.isSendingMuch) }
+
     @discardableResult private func startWaiting() -> Bool {
         var hasStarted = false
         while !waiting.isEmpty, active.count < max(1, configuration.requestsMax) {
             let exchange = waiting.removeFirst()
-            guard !exchange.update({ $0.isAborted }) else { continue }
+            guard !exchange.quietly({ $0.isAborted }) else { continue }
             do throws(HTTPError) {
                 try start(exchange)
                 hasStarted = true
