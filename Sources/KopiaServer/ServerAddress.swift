@@ -142,8 +142,8 @@ public struct ServerOptions: Sendable {
     public var isReadOnly = true
     package var session = SessionState.Limits()
     package var journal = WriteJournal.Limits()
-    /// Requests out that read; more gain nothing.
-    package var readsMax = 64
+    /// Groups of requests out that read, each of at most `ServerConnection.groupMax`; more gain nothing.
+    package var readsMax = 16
     package var connectTimeout: Duration = .seconds(30)
     /// Until the first session: about a minute.
     package var connecting = RetryPolicy(attemptsMax: 15, delayMax: .seconds(15))

@@ -53,12 +53,50 @@ final class ServerConnection: Sendable {
 
     // MARK: Calls
 
-    /// A request that only reads.
+    /// Requests that travel and are waited for together: a task for each small content would cost more than the content.
+    static let groupMax = 16
+
+    /// Requests that only read, and what `use` makes of each answer, in the order of the requests. An answer that is an
+    /// error is an answer. `use` is called with the position of the request, away from the caller.
     ///
-    /// - Throws: the failure of the connection, `CancellationError`. An answer that is an error is an answer.
-    func read(_ request: Request) async throws -> [Response] {
+    /// - Throws: the failure of the connection, what `use` throws, `CancellationError`.
+    func read<Result: Sendable>(
+        _ requests: [Request], _ use: @escaping @Sendable (Int, [Response]) throws -> Result
+    ) async throws -> [Result] {
+        guard requests.count > Self.groupMax else { return try await readGroup(requests[...], use) }
+        return try await withThrowingTaskGroup(of: (Int, [Result]).self) { group in
+            let starts = Array(stride(from: 0, to: requests.count, by: Self.groupMax))
+            for start in starts {
+                group.addTask { (start, try await self.readGroup(requests[start...].prefix(Self.groupMax), use)) }
+            }
+            var results: [Int: [Result]] = [:]
+            for try await (start, group) in group { results[start] = group }
+            return starts.flatMap { results[$0] ?? [] }
+        }
+    }
+
+    /// The same for one, as it is.
+    func read(_ request: Request) async throws -> [Response] { try await read([request]) { $1 }.first ?? [] }
+
+    @concurrent
+    private func readGroup<Result: Sendable>(
+        _ requests: ArraySlice<Request>, _ use: @Sendable (Int, [Response]) throws -> Result
+    ) async throws -> [Result] {
         try await readGate.withPermit {
-            try await answer(to: try monitor.update { try $0.enqueue(request, isRepeatable: true) })
+            let tickets = try monitor.update { state in try requests.map { try state.enqueue($0, isRepeatable: true) } }
+            var results: [Result] = []
+            results.reserveCapacity(tickets.count)
+            do {
+                for (position, ticket) in zip(requests.indices, tickets) {
+                    results.append(try use(position, try await answer(to: ticket)))
+                }
+            } catch {
+                monitor.update { state in
+                    for ticket in tickets.dropFirst(results.count) { state.abandon(ticket) }
+                }
+                throw error
+            }
+            return results
         }
     }
 
@@ -93,7 +131,8 @@ final class ServerConnection: Sendable {
     private func wake(_ ticket: UInt64) { waiters.withLock { $0.removeValue(forKey: ticket) }?.resume() }
 
     private func wakeAnswered() {
-        for ticket in monitor.read({ Array($0.answers.keys) }) { wake(ticket) }
+        guard monitor.read({ $0.hasNewAnswers }) else { return }
+        for ticket in monitor.update({ $0.takeNewAnswers() }) { wake(ticket) }
     }
 
     // MARK: Sessions
@@ -159,32 +198,41 @@ final class ServerConnection: Sendable {
         do {
             let opening = Request.open(purpose: options.purpose, isReadOnly: options.isReadOnly)
             try await stream.send(try frame(opening, id: openingID, lengthMax: options.session.messageBytesMax))
-            while let outgoing = try await nextOutgoing() {
-                let request: Request
-                switch outgoing.body {
-                case .request(let given): request = given
-                case .write(let id, let content):
-                    request = .write(content.plaintext, prefix: id.prefix, compression: content.compression)
+            while let batch = try await nextOutgoing() {
+                var frames = FrameParts()
+                for outgoing in batch {
+                    do throws(ServerError) {
+                        try append(outgoing, to: &frames)
+                    } catch {
+                        monitor.update { $0.refuse(outgoing, error) }
+                        wakeAnswered()
+                    }
                 }
-                let bytes: [UInt8]
-                do throws(ServerError) {
-                    bytes = try frame(request, id: outgoing.id, lengthMax: options.session.messageBytesMax)
-                } catch {
-                    monitor.update { $0.refuse(outgoing, error) }
-                    wakeAnswered()
-                    continue
-                }
-                try await stream.send(bytes)
+                try await stream.send(parts: frames.parts)
             }
             stream.finishSending()
         } catch is HTTPError {}
         return nil
     }
 
+    private func append(_ outgoing: ConnectionState.Outgoing, to frames: inout FrameParts) throws(ServerError) {
+        let lengthMax = options.session.messageBytesMax
+        switch outgoing.body {
+        case .request(let request): frames.append(try frame(request, id: outgoing.id, lengthMax: lengthMax))
+        case .write(let id, let content):
+            frames.append(
+                try writingHead(
+                    content.plaintext.count, prefix: id.prefix, compression: content.compression, id: outgoing.id,
+                    lengthMax: lengthMax))
+            frames.append(content.plaintext)
+        }
+    }
+
     /// Nil when our side is to be closed.
-    private func nextOutgoing() async throws -> ConnectionState.Outgoing? {
-        try await monitor.wait { state -> ConnectionState.Outgoing?? in
-            if let outgoing = state.nextOutgoing(now: self.now) { return .some(outgoing) }
+    private func nextOutgoing() async throws -> [ConnectionState.Outgoing]? {
+        try await monitor.wait { state -> [ConnectionState.Outgoing]?? in
+            let batch = state.nextOutgoing(now: self.now)
+            if !batch.isEmpty { return .some(batch) }
             return state.close() ? .some(nil) : nil
         }
     }

@@ -13,10 +13,12 @@ struct ServerContentStore: ContentStore {
     let supportsContentCompression: Bool
     private let connection: ServerConnection
     private let hasher: KeyedHash
+    private let prefetch: PackPrefetch
 
     init(_ connection: ServerConnection, _ parameters: SessionParameters, _ hasher: KeyedHash) {
         self.connection = connection
         self.hasher = hasher
+        prefetch = PackPrefetch(connection)
         defaultSplitter = parameters.splitter
         supportsContentCompression = parameters.supportsContentCompression
     }
@@ -35,7 +37,17 @@ struct ServerContentStore: ContentStore {
 
     @concurrent
     func read(_ id: ContentID) async throws -> [UInt8] {
-        let responses = try await connection.read(.read(id))
+        try plaintext(of: id, try await connection.read(.read(id)))
+    }
+
+    func read(_ ids: [ContentID]) async throws -> [[UInt8]] {
+        try await prefetch.prepare(ids)
+        return try await connection.read(ids.map { .read($0) }) { position, responses in
+            try plaintext(of: ids[position], responses)
+        }
+    }
+
+    private func plaintext(of id: ContentID, _ responses: [Response]) throws -> [UInt8] {
         switch responses.last {
         case .getContent(let answer):
             let plaintext = [UInt8](answer.data)
@@ -53,16 +65,26 @@ struct ServerContentStore: ContentStore {
         }
     }
 
-    func read(_ ids: [ContentID]) async throws -> [[UInt8]] {
-        try await all(ids) { try await read($0) }
+    func info(_ id: ContentID) async throws -> ContentInfo? { try await info([id]).first ?? nil }
+
+    func info(_ ids: [ContentID]) async throws -> [ContentInfo?] {
+        var infos = connection.monitor.update { state in
+            ids.map { id in
+                state.knownLength(of: id, now: .now).map { length in
+                    ContentInfo(
+                        id: id, originalLength: Int64(length), packedLength: Int64(length), isDeleted: false)
+                }
+            }
+        }
+        let unknown = infos.indices.filter { infos[$0] == nil }
+        let asked = try await connection.read(unknown.map { .info(ids[$0]) }) { position, responses in
+            try info(ids[unknown[position]], responses)
+        }
+        for (position, info) in zip(unknown, asked) { infos[position] = info }
+        return infos
     }
 
-    func info(_ id: ContentID) async throws -> ContentInfo? {
-        if let length = connection.monitor.update({ $0.knownLength(of: id, now: .now) }) {
-            return ContentInfo(
-                id: id, originalLength: Int64(length), packedLength: Int64(length), isDeleted: false)
-        }
-        let responses = try await connection.read(.info(id))
+    private func info(_ id: ContentID, _ responses: [Response]) throws -> ContentInfo? {
         switch responses.last {
         case .getContentInfo(let answer):
             return ContentInfo(
@@ -71,26 +93,6 @@ struct ServerContentStore: ContentStore {
         case .error(let error) where error.code == .contentNotFound: return nil
         case .error(let error): throw describe(error, "look for content \(id)", id)
         default: throw unexpected("the question for content \(id)")
-        }
-    }
-
-    func info(_ ids: [ContentID]) async throws -> [ContentInfo?] {
-        try await all(ids) { try await info($0) }
-    }
-
-    /// Answers in the order of the questions; `ServerConnection.read` bounds how many are out.
-    private func all<Answer: Sendable>(
-        _ ids: [ContentID], _ ask: @escaping @Sendable (ContentID) async throws -> Answer
-    ) async throws -> [Answer] {
-        guard ids.count > 1 else {
-            guard let only = ids.first else { return [] }
-            return [try await ask(only)]
-        }
-        return try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
-            for (position, id) in ids.enumerated() { group.addTask { (position, try await ask(id)) } }
-            var answers = [Answer?](repeating: nil, count: ids.count)
-            for try await (position, answer) in group { answers[position] = answer }
-            return answers.compactMap { $0 }
         }
     }
 

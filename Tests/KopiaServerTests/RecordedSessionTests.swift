@@ -79,7 +79,7 @@ struct RecordedSessionTests {
                 #expect(Array(again.prefix(5)) == GRPCFrame.header(length: bytes.count))
                 asked += 1
             case ("request", nil):
-                let request = Request.write([], prefix: 0, compression: 0)
+                let request = Request.write(prefix: 0, compression: 0)
                 let theirs = try #require(event.largeID)
                 ours[theirs] = state.send(request, for: .call(UInt64(asked)), now: now)
                 asked += 1

@@ -59,6 +59,8 @@ struct ConnectionState {
     private var nextTicket: UInt64 = 1
     /// Answers nobody has taken yet.
     private(set) var answers: [UInt64: Result<[Response], any Error>] = [:]
+    /// Those of them whose caller was not woken yet.
+    private var newAnswers: [UInt64] = []
     /// Something was sent since the last flush that needs one.
     private(set) var isDirty = false
     /// Answered since this was last asked; a session that gets nothing done does not count as one that works.
@@ -115,6 +117,14 @@ struct ConnectionState {
     private mutating func finish(_ ticket: UInt64, _ result: Result<[Response], any Error>) {
         guard calls.removeValue(forKey: ticket) != nil else { return }
         answers[ticket] = result
+        newAnswers.append(ticket)
+    }
+
+    var hasNewAnswers: Bool { !newAnswers.isEmpty }
+
+    mutating func takeNewAnswers() -> [UInt64] {
+        defer { newAnswers = [] }
+        return newAnswers
     }
 
     /// - Throws: the failure of the connection or of a write.
@@ -165,20 +175,31 @@ struct ConnectionState {
         return session.open(now: now)
     }
 
-    /// What is to be sent now; nil when there is nothing, or no session to send it in.
-    mutating func nextOutgoing(now: Instant) -> Outgoing? {
-        guard isOpen else { return nil }
-        while outboxStart < outbox.count {
+    /// What is to be sent now, at most about `batchBytes` or one content that is larger; empty when there is nothing, or no
+    /// session to send it in.
+    mutating func nextOutgoing(now: Instant) -> [Outgoing] {
+        guard isOpen else { return [] }
+        var batch: [Outgoing] = []
+        var bytes = 0
+        while outboxStart < outbox.count, bytes < Self.batchBytes {
             let next = outbox[outboxStart]
             outboxStart += 1
             if outboxStart > 1024, outboxStart * 2 > outbox.count {
                 outbox.removeFirst(outboxStart)
                 outboxStart = 0
             }
-            if let outgoing = outgoing(next, now) { return outgoing }
+            guard let outgoing = outgoing(next, now) else { continue }
+            batch.append(outgoing)
+            bytes += Self.requestBytes
+            if case .write(_, let content) = outgoing.body { bytes += content.plaintext.count }
         }
-        return nil
+        return batch
     }
+
+    /// More at a time would save nothing.
+    private static let batchBytes = 256 << 10
+    /// What a request that holds no content counts for.
+    private static let requestBytes = 1 << 10
 
     private mutating func outgoing(_ waiting: Waiting, _ now: Instant) -> Outgoing? {
         switch waiting {

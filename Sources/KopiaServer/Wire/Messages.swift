@@ -23,13 +23,18 @@ extension Request {
     static func info(_ id: ContentID) -> Request { .getContentInfo(.with { $0.contentID = id.description }) }
     static func read(_ id: ContentID) -> Request { .getContent(.with { $0.contentID = id.description }) }
 
-    static func write(_ plaintext: [UInt8], prefix: UInt8, compression: UInt32) -> Request {
+    /// The writing of a content without its bytes, which `writingHead` puts behind it.
+    static func write(prefix: UInt8, compression: UInt32) -> Request {
         .writeContent(
             .with {
                 $0.prefix = prefix == 0 ? "" : String(UnicodeScalar(prefix))
-                $0.data = Data(plaintext)
                 $0.compression = compression
             })
+    }
+
+    /// - Parameter hint: `blobs` for whole packs.
+    static func prefetch(_ ids: [ContentID], hint: String) -> Request {
+        .prefetchContents(.with { ($0.contentIds, $0.hint) = (ids.map(\.description), hint) })
     }
 
     static var flushEverything: Request { .flush(KopiaRepository_FlushRequest()) }
@@ -89,9 +94,65 @@ func frame(_ request: Request, id: Int64, lengthMax: Int) throws(ServerError) ->
     message.requestID = id
     message.request = request
     guard let bytes = try? message.serializedBytes() as [UInt8], bytes.count <= lengthMax else {
-        throw ServerError(
-            .tooLarge, "\(request.name) needs a message of more than \(lengthMax) bytes, the most a server takes",
-            hint: "use a splitter with smaller chunks")
+        throw tooLarge(request, lengthMax)
     }
     return GRPCFrame.header(length: bytes.count) + bytes
+}
+
+/// What goes before the plaintext of a content so that both together are a frame with its writing: the plaintext need
+/// not be copied. kopia's order of fields but for the data, which is last; the order is free in protobuf.
+///
+/// - Throws: `ServerError.Code.tooLarge`.
+func writingHead(
+    _ length: Int, prefix: UInt8, compression: UInt32, id: Int64, lengthMax: Int
+) throws(ServerError) -> [UInt8] {
+    let request = Request.write(prefix: prefix, compression: compression)
+    guard case .writeContent(let withoutData) = request, var writing = try? withoutData.serializedBytes() as [UInt8],
+        var head = try? SessionRequest.with({ $0.requestID = id }).serializedBytes() as [UInt8]
+    else { throw tooLarge(request, lengthMax) }
+    // Field 2 of the writing: its data; field 13 of the request: the writing.
+    writing += [0x12] + varint(length)
+    head += [0x6a] + varint(writing.count + length)
+    head += writing
+    guard head.count + length <= lengthMax else { throw tooLarge(request, lengthMax) }
+    return GRPCFrame.header(length: head.count + length) + head
+}
+
+private func tooLarge(_ request: Request, _ lengthMax: Int) -> ServerError {
+    ServerError(
+        .tooLarge, "\(request.name) needs a message of more than \(lengthMax) bytes, the most a server takes",
+        hint: "use a splitter with smaller chunks")
+}
+
+private func varint(_ value: Int) -> [UInt8] {
+    var rest = UInt64(value)
+    var bytes: [UInt8] = []
+    while rest > 127 {
+        bytes.append(UInt8(rest & 127) | 128)
+        rest >>= 7
+    }
+    return bytes + [UInt8(rest)]
+}
+
+/// Frames that are sent together: small ones in one piece, the plaintext of large ones as it lies.
+struct FrameParts {
+    /// Below this, copying is cheaper than another piece.
+    private static let copiedBelow = 64 << 10
+
+    private(set) var parts: [[UInt8]] = []
+    private var isLastOurs = false
+
+    /// Taken by whoever sends it.
+    mutating func append(_ bytes: [UInt8]) {
+        guard bytes.count < Self.copiedBelow else {
+            parts.append(bytes)
+            isLastOurs = false
+            return
+        }
+        if !isLastOurs {
+            parts.append([])
+            isLastOurs = true
+        }
+        parts[parts.count - 1] += bytes
+    }
 }
