@@ -22,8 +22,8 @@ public struct SnapshotOptions: Sendable {
     /// Nil asks the policies, then the repository. Sizes that kopia has no name for are fine: it reads every cut.
     public var splitter: Splitter?
     /// About how many bytes come, where neither `splitter` nor a policy says how to cut: then chunks are as small as
-    /// `Splitter.forStream` has them for the size of the source's last snapshot, else for this size. Nil leaves the
-    /// choice to the repository.
+    /// `Splitter.forStream` has them for the size of the source's last snapshot, else for this size; behind a server at
+    /// least 64 KiB. Nil leaves the choice to the repository.
     public var expectedLength: Int64?
     /// Afterwards the policy of the source says that its snapshots are made by hand, as `kopia snapshot create
     /// --stdin-file` and kando leave it.

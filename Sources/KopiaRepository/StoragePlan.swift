@@ -61,8 +61,15 @@ extension Repository {
         guard let expected = options.expectedLength else { return nil }
         // The last dump tells more than a size on disk, with its indexes and dead rows.
         let last = try await snapshotStore.latest(of: source)?.statistics.totalSize ?? 0
-        return .forStream(length: last > 0 ? last : expected)
+        let splitter = Splitter.forStream(length: last > 0 ? last : expected)
+        guard status.isServer, let larger = Splitter(nameOrSize: Self.chunksBehindServer) else { return splitter }
+        return larger.lengthMin > splitter.lengthMin ? larger : splitter
     }
+
+    /// The least a server should be asked to handle at a time, of the streams whose chunks are ours to choose. Each content is a
+    /// request to it and, when it is read, one of its own to its storage unless it has a cache: chunks of 16 KiB cost it half as
+    /// much again when they are written, and up to twice as much when they are read.
+    static let chunksBehindServer = "64K"
 
     func storagePlan(
         for source: SnapshotSource, options: SnapshotOptions, checkpoints: Checkpoints

@@ -14,10 +14,11 @@ private let source = identity.source(path: "/kanister-backups")
 
 /// A repository over contents in memory.
 private func repository(
-    _ contents: MemoryContentStore, access: RepositoryAccess = .readWrite
+    _ contents: MemoryContentStore, access: RepositoryAccess = .readWrite, isServer: Bool = false
 ) -> Repository {
     let status = RepositoryStatus(
-        location: "memory:", uniqueID: "00", formatVersion: 3, indexVersion: 2, hash: "", encryption: "",
+        location: "memory:", isServer: isServer, uniqueID: "00", formatVersion: 3, indexVersion: 2, hash: "",
+        encryption: "",
         keyDerivation: "", splitter: contents.defaultSplitter, packSizeMax: 0, usesEpochs: true,
         allowsPasswordChange: true, isReadOnly: access == .readOnly, identity: identity.description)
     let ticks = Mutex<Int64>(1_700_000_000)
@@ -105,6 +106,24 @@ struct SnapshotWritingTests {
         let reader = try await ObjectReader.open(entry.object, in: repository.contents)
         let count = Array(reader.contentIDs).count
         #expect(countMin == 1 ? count == 1 : count >= countMin)
+    }
+
+    @Test func chunksAreLargerBehindAServer() async throws {
+        let bytes = SeededBytes.rnd(10, 2_000_000)
+        var counts: [Int] = []
+        for isServer in [false, true] {
+            let repository = repository(MemoryContentStore(), isServer: isServer)
+            var options = SnapshotOptions()
+            options.expectedLength = 1 << 20
+            let written = try await repository.writeSnapshot(of: source, options: options) { writer in
+                try await writer.addFile("dump.sql", bytes: bytes)
+            }
+            let entry = try await repository.entry(at: "dump.sql", in: written.snapshot)
+            counts.append(Array(try await ObjectReader.open(entry.object, in: repository.contents).contentIDs).count)
+        }
+        // None is shorter than 32 KiB but the last, none longer than 128 KiB.
+        #expect((2_000_000 / (128 << 10)...2_000_000 / (32 << 10) + 1).contains(counts[1]))
+        #expect(counts[1] * 2 < counts[0])
     }
 
     @Test func theSecondTimeNothingIsStoredTwice() async throws {

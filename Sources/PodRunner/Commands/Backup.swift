@@ -58,7 +58,9 @@ struct Backup: PodRunnerAction {
     @Option(
         help: ArgumentHelp(
             "How to cut the dump into chunks (default: the policies' way, else small chunks, by the size of the last dump).",
-            discussion: "kopia's name of a splitter, or the average size of a chunk: 16K, 1M.", valueName: "name"))
+            discussion:
+                "kopia's name of a splitter, or the average size of a chunk: 16K, 1M. Small chunks keep the next day's backup small; behind a repository server the default is at least 64K, because each chunk is a request to it.",
+            valueName: "name"))
     var splitter: String?
 
     @Option(help: ArgumentHelp("How long to wait for table locks before giving up.", valueName: "seconds"))
