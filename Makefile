@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 bench-s3-repository test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -33,6 +33,10 @@ bench: release ## Measure karaffe's cold processes, whole backups and restores; 
 	swift build -c release --package-path Benchmarks --product DumpText
 	@python3 Benchmarks/end_to_end.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 	@[ -z "$$KOPIA_EXE" ] || python3 Benchmarks/through_server.py .build/release/pod-runner Benchmarks/.build/release/DumpText
+
+bench-s3-repository: release tools ## Measure backups and restores of a repository on rclone's S3 server; kopia's beside them when KOPIA_EXE's knows S3
+	swift build -c release --package-path Benchmarks --product DumpText
+	@python3 Benchmarks/through_s3.py .build/release/pod-runner Benchmarks/.build/release/DumpText
 
 bench-s3: release ## Push a stream of BENCH_S3_BYTES (60 GiB) to an S3 server that counts and forgets: memory, parts
 	@python3 Benchmarks/s3_stream.py .build/release/pod-runner

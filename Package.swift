@@ -259,7 +259,7 @@ let package = Package(
             name: "CompatibilityTests",
             dependencies: [
                 "KopiaRepository", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent", "KopiaFormat",
-                "KopiaBlob", "TestSupport", "GoFormats", "ProcessIO",
+                "KopiaBlob", "CloudTestSupport", "TestSupport", "GoFormats", "ProcessIO",
             ],
             exclude: ["Fixtures"]),
         .testTarget(

@@ -1,3 +1,4 @@
+import CloudTestSupport
 import GoFormats
 import ProcessIO
 import TestSupport
@@ -15,6 +16,7 @@ struct Kopia: Sendable {
 
     let folder: String
     let password: String
+    var environment: [String: String] = [:]
 
     /// - Parameters:
     ///   - folder: exists; gets kopia's configuration, cache and logs.
@@ -31,6 +33,34 @@ struct Kopia: Sendable {
         return kopia
     }
 
+    /// The same for a bucket of an S3 server on this machine.
+    ///
+    /// - Parameter folder: exists.
+    static func connect(
+        toBucket bucket: String, prefix: String, port: Int, in folder: String, password: String,
+        user: String = "runner", host: String = "fixture", creating options: [String]? = nil
+    ) async throws -> Kopia {
+        var kopia = Kopia(folder: folder, password: password)
+        kopia.environment = [
+            "AWS_ACCESS_KEY_ID": S3Server.accessKeyID, "AWS_SECRET_ACCESS_KEY": S3Server.secretKey,
+        ]
+        try await kopia.run(
+            ["repository", options == nil ? "connect" : "create", "s3", "--bucket=\(bucket)", "--prefix=\(prefix)"]
+                + ["--endpoint=127.0.0.1:\(port)", "--disable-tls", "--region=us-east-1"]
+                + ["--cache-directory=\(folder)/cache", "--override-hostname=\(host)", "--override-username=\(user)"]
+                + ["--no-check-for-updates"] + (options ?? []))
+        return kopia
+    }
+
+    /// Whether this kopia was built with S3.
+    static func knowsS3() async -> Bool {
+        guard let executable else { return false }
+        let command = ChildCommand(
+            executable, ["--disable-file-logging", "repository", "create", "s3", "--help"], environment: [:])
+        let result = try? await runChild(command, input: .nothing, outputLimit: 1 << 20)
+        return result?.exit.isSuccess ?? false
+    }
+
     /// Runs a command that must succeed.
     ///
     /// - Returns: what it printed.
@@ -42,7 +72,7 @@ struct Kopia: Sendable {
             ["--config-file=\(folder)/repository.config", "--log-dir=\(folder)/logs", "--no-progress"] + arguments,
             environment: [
                 "KOPIA_PASSWORD": password, "KOPIA_CHECK_FOR_UPDATES": "false", "HOME": folder, "TZ": "UTC",
-            ])
+            ].merging(environment) { $1 })
         let result = try await runChild(
             command, input: input.map { ChildInput.bytes($0) } ?? .nothing, outputLimit: 256 << 20)
         guard result.exit.isSuccess else {
