@@ -14,6 +14,8 @@ struct RestoreChoices: Sendable {
     var heartbeat = 5
     /// Connections that build indexes and constraints and analyze.
     var jobs = 2
+    /// Bytes of the server's storage, when somebody says.
+    var targetSpace: Int64?
 
     /// When a database replaced now may be dropped, in whole seconds.
     func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }
@@ -166,7 +168,7 @@ struct RestoreRun: Sendable {
     private func check(_ server: TargetServer) async throws {
         let preflight = RestorePreflight(
             settings: settings, database: database,
-            checks: try await TargetPreflight(server: server, demand: demand).checks())
+            checks: try await TargetPreflight(server: server, demand: demand()).checks())
         for check in preflight.checks where check.verdict == .warning {
             context.note("warning: \(check.name): \(check.finding)\(check.hint.map { "\nhint: \($0)" } ?? "")")
         }
@@ -177,19 +179,29 @@ struct RestoreRun: Sendable {
     func preflight() async throws -> RestorePreflight {
         try await PostgresClient.with(settings) { client in
             let server = try await TargetServer(client)
-            let checks = try await TargetPreflight(server: server, demand: demand).checks()
+            let checks = try await TargetPreflight(server: server, demand: demand()).checks()
             return RestorePreflight(settings: settings, database: database, checks: checks)
         }
     }
 
-    private var demand: RestoreDemand {
-        RestoreDemand(
+    private func demand() async throws -> RestoreDemand {
+        var demand = RestoreDemand(
             database: database, properties: record?.database,
             roles: record?.roles ?? RoleClosure(roles: [], memberships: []), extensions: record?.extensions ?? [],
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
             applicationUser: application?.user, owners: record?.privileges?.owners,
             scope: record?.scope ?? DumpScope(), mayReplace: choices.replace,
             isInPlace: choices.inPlace)
+        demand.targetSpace = choices.targetSpace
+        if let record {
+            demand.grantees = record.privileges.map { privileges in
+                Set(privileges.entries.filter { $0.object != "schema public" }.map(\.role))
+            }
+            demand.tablespaces = record.database.tablespaces
+        } else {
+            demand.tablespaces = try await file.tablespacesOfBeginning()
+        }
+        return demand
     }
 
     private func plan(_ server: TargetServer, _ occupancy: TargetServer.Occupancy) async throws -> Plan {

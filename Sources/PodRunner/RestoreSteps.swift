@@ -4,6 +4,24 @@ import PostgresDump
 import RunnerContract
 import Synchronization
 
+extension SnapshotFile {
+    /// Tablespaces named before the first rows, where a dump makes its tables, in its first 64 MiB.
+    func tablespacesOfBeginning() async throws -> Set<String> {
+        struct Seen: Error {}
+        let mentions = Mutex(DumpBeginning())
+        do {
+            try await forEachChunk { chunk in
+                let isOver = mentions.withLock { mentions in
+                    mentions.scan(chunk)
+                    return mentions.isOver
+                }
+                if isOver { throw Seen() }
+            }
+        } catch is Seen {}
+        return mentions.withLock { $0.tablespaces }
+    }
+}
+
 extension RestoreRun {
     /// A new database beside the live one. The administrator's at first, because roles come after the journal.
     func makeSide(_ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal) async throws {

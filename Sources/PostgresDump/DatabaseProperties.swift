@@ -35,6 +35,13 @@ public struct DatabaseProperties: Sendable, Hashable {
     public var grants: [Grant]?
     public var settings: [Setting]
 
+    /// Those that settings name, as `default_tablespace` does.
+    public var tablespaces: Set<String> {
+        Set(
+            settings.filter { ["default_tablespace", "temp_tablespaces"].contains($0.name.lowercased()) }
+                .flatMap { $0.value.split(whereSeparator: { ", \"".contains($0) }).map(String.init) })
+    }
+
     /// The properties of the database the client is connected to. Columns that only some versions have are looked for
     /// by name.
     ///

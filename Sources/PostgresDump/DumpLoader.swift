@@ -172,6 +172,43 @@ public struct DumpProof: Sendable {
     }
 }
 
+/// What a dump names before its first rows, of a snapshot that has no record.
+///
+/// Concurrency and memory: a value; reads 64 MiB at most.
+public struct DumpBeginning: Sendable {
+    private var lexer = DumpLexer()
+    private var bytes = 0
+    public private(set) var tablespaces: Set<String> = []
+    /// Nothing more is looked for.
+    public private(set) var isOver = false
+
+    public init() {}
+
+    public mutating func scan(_ chunk: [UInt8]) {
+        guard !isOver else { return }
+        bytes += chunk.count
+        var found: Set<String> = []
+        var sawRows = false
+        do {
+            try lexer.feed(chunk) { piece in
+                guard case .statement(let statement) = piece else { return }
+                if statement.isCopyFromInput { sawRows = true }
+                let prefix = "SET default_tablespace = "
+                guard statement.head.hasPrefix(prefix) else { return }
+                let value = statement.head.dropFirst(prefix.count).prefix { $0 != ";" }.filter {
+                    $0 != "'" && $0 != "\""
+                }
+                if !value.isEmpty { found.insert(value) }
+            }
+        } catch {
+            // The load says what is wrong with the dump, with its line.
+            isOver = true
+        }
+        tablespaces.formUnion(found)
+        if sawRows || bytes > 64 << 20 { isOver = true }
+    }
+}
+
 extension PostgresError {
     static func incompleteDump(bytes: Int64) -> PostgresError {
         PostgresError(

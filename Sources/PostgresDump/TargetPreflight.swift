@@ -49,6 +49,13 @@ public struct RestoreDemand: Sendable {
     public var applicationUser: String?
     /// Roles that own objects in the dump; nil when not recorded.
     public var owners: Set<String>?
+    /// Who owns something in the database, is granted something, or has default privileges; nil when not recorded. The
+    /// schema `public` does not count: each provider gives it to somebody else.
+    public var grantees: Set<String>?
+    /// Tablespaces that the dump or the database's settings name.
+    public var tablespaces: Set<String> = []
+    /// Bytes of the server's storage, as somebody says: no statement tells.
+    public var targetSpace: Int64?
     /// What the dump has of its database.
     public var scope: DumpScope
     public var mayReplace: Bool
@@ -93,6 +100,8 @@ public struct TargetPreflight: Sendable {
         let occupancy = try await server.occupancy(of: demand.database)
         var checks = [try await version(), try await writable(), privileges()]
         checks.append(try await roles())
+        checks.append(try await grantees())
+        checks.append(try await tablespaces())
         checks.append(try await extensions())
         checks.append(try await locale())
         checks.append(try await live(occupancy))
@@ -185,6 +194,48 @@ public struct TargetPreflight: Sendable {
                 : "\(wanted.count) \(plural) needed, to be made: \(missing.listed)")
     }
 
+    /// Roles that no restore makes, because they belong to a provider, and that another provider's server lacks: the dump's
+    /// GRANT would fail at its end, after hours.
+    private func grantees() async throws -> PreflightCheck {
+        guard let wanted = demand.grantees else {
+            return PreflightCheck("grants", .unknown, "the snapshot does not say whom its grants name")
+        }
+        let present = try await server.roleNames()
+        let made = Set(
+            demand.roles.roles.map(\.name).filter { !DatabaseRole.isReserved($0) } + [demand.applicationUser ?? ""])
+        let missing = wanted.filter { !$0.isEmpty && !present.contains($0) && !made.contains($0) }
+        guard !missing.isEmpty else {
+            return PreflightCheck(
+                "grants", .go, "to \(wanted.count) \(wanted.count == 1 ? "role" : "roles") that exist or are made")
+        }
+        return PreflightCheck(
+            "grants", .noGo,
+            "owners or grants of the dump name \(missing.sorted().listed), which are not there and which a restore does not make",
+            hint: "create them on the target, or revoke what they have on the source and back up again")
+    }
+
+    private func tablespaces() async throws -> PreflightCheck {
+        guard !demand.tablespaces.isEmpty else {
+            return PreflightCheck("tablespaces", .go, "the dump names none: everything goes to pg_default")
+        }
+        let present = Set(
+            try await server.client.query("SELECT spcname FROM pg_catalog.pg_tablespace").rows.compactMap {
+                $0.text("spcname")
+            })
+        let missing = demand.tablespaces.subtracting(present)
+        guard !missing.isEmpty else {
+            return PreflightCheck("tablespaces", .go, "there: \(demand.tablespaces.sorted().listed)")
+        }
+        if demand.properties != nil {
+            return PreflightCheck(
+                "tablespaces", .warning, "settings name tablespaces that are not there: \(missing.sorted().listed)",
+                hint: "what they were for goes to pg_default; create them first (CREATE TABLESPACE) if it should not")
+        }
+        return PreflightCheck(
+            "tablespaces", .noGo, "the dump names tablespaces that are not there: \(missing.sorted().listed)",
+            hint: "create them on the target (CREATE TABLESPACE), or back up with pod-runner, which leaves them out")
+    }
+
     private func extensions() async throws -> PreflightCheck {
         guard !demand.extensions.isEmpty else { return PreflightCheck("extensions", .go, "none needed") }
         let rows = try await server.client.query(
@@ -274,20 +325,32 @@ public struct TargetPreflight: Sendable {
     }
 
     private func space() async throws -> PreflightCheck {
-        let used = try await server.client.query(
+        let row = try await server.client.query(
             """
             SELECT coalesce(sum(CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT')
-                                     THEN pg_catalog.pg_database_size(oid) END), 0)::text AS used FROM pg_catalog.pg_database
-            """
-        ).single().integer("used")
-        let needed =
-            demand.databaseBytes.map { "about \(PreflightCheck.size($0)), as on the source," }
-            ?? "more than the dump's \(PreflightCheck.size(demand.dumpBytes))"
-        let beside = demand.isInPlace ? "" : " beside what is there"
-        return PreflightCheck(
-            "space", .unknown,
-            "needs \(needed)\(beside) and as much WAL; databases take \(PreflightCheck.size(used)) now; PostgreSQL does not tell what is free",
-            hint: "look at the server's storage")
+                                     THEN pg_catalog.pg_database_size(oid) END), 0)::text AS used,
+                   count(*) FILTER (WHERE NOT pg_catalog.has_database_privilege(oid, 'CONNECT'))::text AS hidden,
+                   coalesce(sum(CASE WHEN datname = $1 AND pg_catalog.has_database_privilege(oid, 'CONNECT')
+                                     THEN pg_catalog.pg_database_size(oid) END), 0)::text AS live
+            FROM pg_catalog.pg_database
+            """, [demand.database]
+        ).single()
+        let space = TargetSpace(
+            needed: demand.databaseBytes, dumpBytes: demand.dumpBytes, used: try row.integer("used"),
+            hiddenDatabases: try row.integer("hidden"), wal: try await walBytes(),
+            freed: demand.isInPlace ? try row.integer("live") : 0, storage: demand.targetSpace)
+        return space.check
+    }
+
+    /// Nil where the role may not look (`pg_monitor`).
+    private func walBytes() async throws -> Int64? {
+        do {
+            return try await server.client.query(
+                "SELECT coalesce(sum(size), 0)::bigint::text AS bytes FROM pg_catalog.pg_ls_waldir()"
+            ).single().integer("bytes")
+        } catch let error as PostgresError where error.code == .permission {
+            return nil
+        }
     }
 
     private func leftovers() async throws -> PreflightCheck {
@@ -302,6 +365,60 @@ public struct TargetPreflight: Sendable {
             }
         }
         return PreflightCheck("leftovers", .go, texts.joined(separator: "; "))
+    }
+}
+
+/// Whether a restore fits: what it needs, and what is taken. How large the storage is no statement tells.
+struct TargetSpace: Sendable {
+    /// The database's size on the source; nil when not recorded.
+    var needed: Int64?
+    var dumpBytes: Int64
+    /// By the databases whose size may be looked at.
+    var used: Int64
+    var hiddenDatabases: Int64
+    /// Nil when the role may not look.
+    var wal: Int64?
+    /// By the live database, when it is dropped first.
+    var freed: Int64
+    /// As somebody says.
+    var storage: Int64?
+
+    var check: PreflightCheck {
+        let size = PreflightCheck.size
+        let demand =
+            needed.map { "\(size($0)), as the database took on the source" }
+            ?? "more than the dump's \(size(dumpBytes))"
+        var taken = "databases take \(size(used)) now"
+        if hiddenDatabases > 0 { taken += " without \(hiddenDatabases) that cannot be looked into" }
+        taken += wal.map { ", WAL \(size($0))" } ?? ", WAL is not shown to this role"
+        if freed > 0 { taken += "; \(size(freed)) of that are freed first" }
+        let known = "needs \(demand), and as much WAL for a while; \(taken)"
+        guard let storage, let needed else {
+            return PreflightCheck(
+                "space", .unknown,
+                "\(known); "
+                    + (storage == nil
+                        ? "PostgreSQL does not tell how large the storage is" : "what it needs is not recorded"),
+                hint: storage == nil ? "look it up and give it with --target-space 64G" : "look at the server's storage"
+            )
+        }
+        // A restore's WAL is recycled; half of it beside the data is a cautious guess.
+        let least = max(0, used - freed) + (wal ?? 0) + needed
+        let likely = least + needed / 2
+        let share = "\(size(least)) to \(size(likely)) of \(size(storage))"
+        if least > storage / 20 * 19 {
+            return PreflightCheck(
+                "space", .noGo, "\(known); together \(share)",
+                hint:
+                    "enlarge the storage, drop kept old databases (restore --cleanup), or see --in-place; a flexible server "
+                    + "takes no writes when 95 of 100 parts are used")
+        }
+        guard likely <= storage / 20 * 17 else {
+            return PreflightCheck(
+                "space", .warning, "\(known); together \(share)",
+                hint: "a flexible server takes no writes when 95 of 100 parts are used")
+        }
+        return PreflightCheck("space", .go, "\(known); together \(share)")
     }
 }
 

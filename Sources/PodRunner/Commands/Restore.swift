@@ -95,6 +95,15 @@ struct Restore: PodRunnerAction {
 
     @OptionGroup var parallelism: JobsOption
 
+    @Option(
+        help: ArgumentHelp(
+            "Size of the server's storage: 64G, 2T. Then the check of the target says whether the restore fits.",
+            discussion: """
+                No statement tells it. A restore beside the live database that would use more than 95 of 100 parts is refused \
+                before anything is touched; from 85 on there is a warning.
+                """, valueName: "size"))
+    var targetSpace: String?
+
     @Option(help: ArgumentHelp("Database to connect to for creating and renaming.", valueName: "name"))
     var maintenanceDb: String = "postgres"
 
@@ -110,6 +119,9 @@ struct Restore: PodRunnerAction {
             throw ValidationError(
                 "--in-place drops the live database before the restored one is complete; give --yes-drop-first as well")
         }
+        guard targetSpace == nil || Self.bytes(targetSpace ?? "") != nil else {
+            throw ValidationError("--target-space is \"\(targetSpace ?? "")\", not a size such as 64G or 2T")
+        }
         guard !(undo && cleanup) else { throw ValidationError("--undo and --cleanup cannot be given together") }
     }
 
@@ -118,7 +130,18 @@ struct Restore: PodRunnerAction {
 
     var choices: RestoreChoices {
         RestoreChoices(
-            replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat, jobs: parallelism.jobs)
+            replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat, jobs: parallelism.jobs,
+            targetSpace: targetSpace.flatMap(Self.bytes))
+    }
+
+    /// `512M`, `64G`, `64GiB`, `2T`, in powers of 1024; at most 2⁵⁰.
+    static func bytes(_ text: String) -> Int64? {
+        let units: [Character: Int64] = ["M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+        let short = text.hasSuffix("iB") ? text.dropLast(2) : text[...]
+        guard let unit = short.last.flatMap({ units[$0] }), let number = Int64(short.dropLast()),
+            (1...(1 << 50) / unit).contains(number)
+        else { return nil }
+        return number * unit
     }
 
     /// `90s`, `30m`, `24h`, `7d`, `0`; at most ten years.
