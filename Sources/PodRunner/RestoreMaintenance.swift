@@ -56,6 +56,26 @@ struct RestoreMaintenance: Sendable {
         if journal.kind == .building { try await drop(journal.sideName) }
         try await server.leave(journal.joined)
         try await server.dropHelper(journal.helperRole)
+        context.pass("unbuilt")
+        try await removeDrillRoles(of: journal.run)
+    }
+
+    /// Drops the roles a drill made, which own nothing once its database is gone; without a run those of drills that died
+    /// behind their database's end.
+    func removeDrillRoles(of run: String? = nil) async throws {
+        let roles = try await server.drillRoles()
+        guard !roles.isEmpty else { return }
+        let working = run == nil ? Set(try await server.journals().map(\.journal.run)) : []
+        for role in roles where run.map({ $0 == role.run }) ?? !working.contains(role.run) {
+            do {
+                try await server.client.query("DROP ROLE IF EXISTS \(SQLText.identifier(role.name))")
+                if run == nil { context.note("removed role \"\(role.name)\", left by a drill") }
+            } catch let error as PostgresError {
+                context.note(
+                    "warning: role \"\(role.name)\", made by a drill, could not be dropped: \(error.message)\nhint: "
+                        + "`restore --cleanup` tries again")
+            }
+        }
     }
 
     /// The last steps of a run whose database is in place.
@@ -94,6 +114,7 @@ struct RestoreMaintenance: Sendable {
             }
             if journal.database != locked { try await server.unlock(journal.database) }
         }
+        try await removeDrillRoles()
         return dropped
     }
 

@@ -32,6 +32,8 @@ struct RestoreReport: Sendable {
     var wasPlacedBefore = false
     /// Nothing was put in place.
     var isDrill = false
+    /// Why a drill failed.
+    var failure: (exitCode: Int32, message: String)?
     var warnings: [String] = []
 
     init(journal: RestoreJournal, server: PostgresSettings, dumpBytes: Int64) {
@@ -58,7 +60,10 @@ struct RestoreReport: Sendable {
             ],
             "verified": verified.map { ["tables": .integer(Int64($0.tables)), "rows": .integer($0.rows)] } ?? .null,
             "privileges": comparedPrivileges.map { .integer(Int64($0)) } ?? .null,
-            "drill": .bool(isDrill), "alreadyInPlace": .bool(wasPlacedBefore),
+            "drill": .bool(isDrill),
+            "failure": failure.map { ["exitCode": .integer(Int64($0.exitCode)), "message": .string($0.message)] }
+                ?? .null,
+            "alreadyInPlace": .bool(wasPlacedBefore),
             "warnings": .array(warnings.map { .string($0) }),
         ]
     }

@@ -74,28 +74,36 @@ struct RestoreRun: Sendable {
     /// The drill: everything a restore does except putting the database in place. What it made is removed, missing roles
     /// that it made too.
     ///
+    /// - Parameter report: filled as far as the drill comes.
     /// - Throws: as `perform`.
-    func rehearse() async throws -> RestoreReport {
+    func rehearse(_ report: inout RestoreReport) async throws {
         try await PostgresClient.with(settings) { client in
             let server = try await TargetServer(client)
             if server.isStandby { try await check(server) }
             try await server.lock(database)
-            _ = try await RestoreMaintenance(server: server, context: context).recover(database, snapshot: "")
+            let maintenance = RestoreMaintenance(server: server, context: context)
+            _ = try await maintenance.recover(database, snapshot: "")
+            try await maintenance.removeDrillRoles()
             try await check(server)
             var plan = Plan(
                 properties: record?.database, roles: record?.roles ?? RoleClosure(roles: [], memberships: []))
             var journal = newJournal(plan)
-            var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
+            journal.run = report.run
             do {
                 try await build(server, &plan, &journal, &report)
             } catch {
-                await cleanUp(journal, report.createdRoles)
+                await cleanUp(journal)
                 throw error
             }
-            await cleanUp(journal, report.createdRoles)
-            report.isDrill = true
-            return report
+            await cleanUp(journal)
         }
+    }
+
+    /// Of a drill that has not begun.
+    func drillReport() -> RestoreReport {
+        var report = RestoreReport(journal: newJournal(Plan()), server: settings, dumpBytes: file.length)
+        report.isDrill = true
+        return report
     }
 
     private func newJournal(_ plan: Plan) -> RestoreJournal {
@@ -223,16 +231,13 @@ struct RestoreRun: Sendable {
     }
 
     /// In a task of its own, because ours may be the cancelled one.
-    ///
-    /// - Parameter roles: roles to drop as well, which own nothing once the side database is gone.
-    private func cleanUp(_ journal: RestoreJournal, _ roles: [String] = []) async {
+    private func cleanUp(_ journal: RestoreJournal) async {
         let (settings, context) = (settings, context)
         await Task {
             do {
                 try await PostgresClient.with(settings) { client in
                     let server = try await TargetServer(client)
                     try await RestoreMaintenance(server: server, context: context).remove(journal)
-                    for role in roles { try await server.client.query("DROP ROLE \(SQLText.identifier(role))") }
                 }
             } catch {
                 context.note(

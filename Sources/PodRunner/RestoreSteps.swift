@@ -40,7 +40,7 @@ extension RestoreRun {
         _ server: TargetServer, _ plan: inout Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
     ) async throws {
         let before = try await server.roleNames()
-        report.warnings += try await server.createMissing(plan.roles)
+        report.warnings += try await server.createMissing(plan.roles, drill: report.isDrill ? journal.run : nil)
         if let application { try await server.ensureLogin(application.user, password: application.password) }
         let present = try await server.roleNames()
         report.createdRoles = present.subtracting(before).sorted()

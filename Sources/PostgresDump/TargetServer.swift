@@ -69,9 +69,10 @@ public struct TargetServer: Sendable {
 extension TargetServer {
     /// Creates the roles that are missing and joins them to each other; roles that exist stay as they are.
     ///
+    /// - Parameter drill: the run of a drill: its roles say in their comment, from the moment they exist, that they are to go.
     /// - Returns: what could not be done and why, for people.
     /// - Throws: `PostgresError` when a missing role cannot be created.
-    public func createMissing(_ closure: RoleClosure) async throws -> [String] {
+    public func createMissing(_ closure: RoleClosure, drill: String? = nil) async throws -> [String] {
         let existing = try await roleNames()
         var warnings: [String] = []
         for role in closure.roles where !existing.contains(role.name) {
@@ -80,7 +81,16 @@ extension TargetServer {
                     .permission, "role \"\(role.name)\" is missing and \(user) may not create roles",
                     hint: "restore as an administrator with CREATEROLE")
             }
-            try await client.query(role.createStatement)
+            var role = role
+            if let drill {
+                role.comment = nil
+                let marker = SQLText.literal(Self.drillMarker + drill)
+                // One message, one transaction.
+                try await client.query(
+                    "\(role.createStatement); COMMENT ON ROLE \(SQLText.identifier(role.name)) IS \(marker)")
+            } else {
+                try await client.query(role.createStatement)
+            }
             for statement in role.settingStatements { await tolerate(statement, &warnings) }
             if !role.withheldAttributes.isEmpty {
                 let attributes = role.withheldAttributes.joined(separator: ", ")
@@ -93,6 +103,24 @@ extension TargetServer {
             await tolerate(membership.grantStatement(targetMajor: major), &warnings)
         }
         return warnings
+    }
+
+    private static let drillMarker = "karaffe restore drill "
+
+    /// Roles that drills made, with their runs.
+    ///
+    /// - Throws: `PostgresError`.
+    public func drillRoles() async throws -> [(name: String, run: String)] {
+        try await client.query(
+            """
+            SELECT r.rolname AS name, s.description AS comment
+            FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_shdescription s
+              ON s.objoid = r.oid AND s.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+            WHERE pg_catalog.starts_with(s.description, $1) ORDER BY 1
+            """, [Self.drillMarker]
+        ).rows.map { row in
+            (try row.required("name"), String(try row.required("comment").dropFirst(Self.drillMarker.count)))
+        }
     }
 
     private func tolerate(_ statement: String, _ warnings: inout [String]) async {

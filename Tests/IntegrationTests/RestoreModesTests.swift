@@ -112,6 +112,47 @@ extension IntegrationTests {
                     "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", bad, "--restore-into", "scratch",
                 ])
                 #expect(failed.exit == .exited(6), "\(failed.testDescription)")
+                let stored = try await bench.podRunner.succeed([
+                    "snapshot", "list", "--repository", scene.repositoryURL, "--json",
+                ])
+                let drills = try #require(try JSONParser.parse(stored).arrayValue).filter {
+                    $0["description"]?.stringValue == "Restore drill of snapshot \(bad), failed"
+                }
+                #expect(drills.count == 1)
+                let kept = try await bench.podRunner.succeed([
+                    "snapshot", "cat", "--repository", scene.repositoryURL, drills.first?["id"]?.stringValue ?? "",
+                    "drill.json",
+                ])
+                let failure = try JSONParser.parse(kept)["failure"]
+                #expect(failure?["exitCode"] == .integer(6))
+                #expect(failure?["message"]?.stringValue?.contains("is not the one that was recorded with it") == true)
+            }
+        }
+
+        @Test func aDrillThatIsKilledLeavesNothingForLong() async throws {
+            try await RestoreScene.with("halfdrill") { bench, scene in
+                try await scene.pair.dropApplication("halfdrill")
+                let arguments = [
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot, "--restore-into",
+                    "scratch", "--no-store",
+                ]
+                func left() async throws -> String {
+                    try await scene.pair.sql(
+                        "SELECT datname FROM pg_database WHERE datname LIKE 'scratch%' UNION SELECT rolname FROM pg_roles WHERE rolname IN ('halfdrill') OR rolname LIKE 'karaffe%'"
+                    ).trimmed
+                }
+                for (point, next) in [
+                    ("roles", arguments), ("rows", ["restore", "--cleanup"]), ("unbuilt", arguments),
+                    ("unbuilt", ["restore", "--cleanup"]),
+                ] {
+                    let killed = try await scene.runner.with(["POD_RUNNER_CRASH_AT": point]).run(arguments)
+                    #expect(killed.exit == .signalled(SIGKILL), "\(point): \(killed.testDescription)")
+                    try await scene.pair.waitForNoRunner()
+                    #expect(try await left().contains("halfdrill"), "\(point)")
+                    let outcome = try await scene.runner.run(next)
+                    #expect(outcome.exit == .exited(0), "\(point): \(outcome.testDescription)")
+                    #expect(try await left() == "", "\(point)")
+                }
             }
         }
 

@@ -11,8 +11,9 @@ struct Verify: PodRunnerAction {
         discussion: """
             Without --restore-into: reads every byte of the snapshot. With it: the drill, a whole restore into a database of \
             that name followed by __restore_…, on the server of PGHOST; rows are compared by hash, owners and grants with what \
-            was recorded. Everything made is removed again, and the report is stored beside the snapshot, in a snapshot of its \
-            own with the tag drill:SNAPSHOT.
+            was recorded. Everything made is removed again, and the report, of a failed drill too, is stored beside the \
+            snapshot, in a snapshot of its own with the tags drill:SNAPSHOT and result:passed or result:failed. What a drill \
+            that was killed left the next one removes, or restore --cleanup.
 
             Exit code 6 when rows, owners or grants differ, or the snapshot is damaged.
             """)
@@ -74,7 +75,17 @@ struct Verify: PodRunnerAction {
                 settings: settings, database: restoreInto, snapshot: id.description, record: record, file: file,
                 application: nil,
                 choices: RestoreChoices(replace: true, heartbeat: heartbeat, jobs: parallelism.jobs), context: context)
-            var report = try await run.rehearse()
+            var report = run.drillReport()
+            do {
+                try await run.rehearse(&report)
+            } catch let error where !(error is CancellationError) {
+                let failure = PodRunnerError(error)
+                report.failure = (failure.exitCode.rawValue, failure.description)
+                report.endTime = context.clock()
+                await keepFailed(report, beside: found, in: repository, context)
+                if json { try await context.print(GoJSON.text(report.json)) }
+                throw error
+            }
             report.endTime = context.clock()
             for line in report.lines { context.note(line) }
             if store { try await keep(report, beside: found, in: repository, context) }
@@ -85,6 +96,18 @@ struct Verify: PodRunnerAction {
         }
     }
 
+    /// That the report cannot be stored must not hide why the drill failed.
+    private func keepFailed(
+        _ report: RestoreReport, beside snapshot: Snapshot, in repository: Repository, _ context: RunContext
+    ) async {
+        guard store else { return }
+        do {
+            try await keep(report, beside: snapshot, in: repository, context)
+        } catch {
+            context.note("warning: the report of the failed drill could not be stored: \(error)")
+        }
+    }
+
     /// A snapshot of its own: a snapshot cannot change, and its own source keeps retention from counting drills as backups.
     private func keep(
         _ report: RestoreReport, beside snapshot: Snapshot, in repository: Repository, _ context: RunContext
@@ -92,8 +115,9 @@ struct Verify: PodRunnerAction {
         let source = SnapshotSource(
             host: snapshot.source.host, userName: snapshot.source.userName, path: snapshot.source.path + "/drills")
         var options = SnapshotOptions()
-        options.description = "Restore drill of snapshot \(report.snapshot)"
-        options.tags = ["drill": report.snapshot, "run": report.run]
+        let outcome = report.failure == nil ? "passed" : "failed"
+        options.description = "Restore drill of snapshot \(report.snapshot)\(report.failure == nil ? "" : ", failed")"
+        options.tags = ["drill": report.snapshot, "run": report.run, "result": outcome]
         let written = try await repository.writeSnapshot(of: source, options: options) { writer in
             try await writer.addFile("drill.json", mode: .file, bytes: Array(GoJSON.text(report.json).utf8))
         }
