@@ -16,6 +16,7 @@ import ProcessIO
 /// | `errors-1` | what pg_dump says |
 /// | `status-1` | its exit code, written after it ended |
 /// | `version-1` | `pg_dump (PostgreSQL) 15.18` |
+/// | `alive` | locked (`flock`) by us as long as our process lives, however it ends |
 /// | `done` | nothing more comes |
 ///
 /// The end of the pipe says nothing: it also comes when the container dies, and it does not come while somebody else holds the
@@ -35,6 +36,21 @@ public struct RemoteDump: Sendable {
     }
 
     private func path(_ name: String) -> String { "\(folder)/\(name)-\(number)" }
+
+    /// Lets the other side see when our process is gone: the kernel gives the lock back.
+    ///
+    /// - Throws: `PostgresError.Code.settings` when the folder takes no files.
+    public static func announce(folder: String) throws {
+        let (new, path) = ("\(folder)/alive.new", "\(folder)/alive")
+        unlink("\(folder)/done")
+        // Stays open until the process ends.
+        let descriptor = open(new, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, rename(new, path) == 0 else {
+            throw PostgresError(
+                .settings, "cannot make and lock \(path): \(String(cString: strerror(errno)))",
+                hint: "the folder must be there and shared with the container that runs pg_dump")
+        }
+    }
 
     /// Tells the other side that nothing more comes.
     public static func finish(folder: String) {

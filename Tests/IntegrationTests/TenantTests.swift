@@ -1,4 +1,5 @@
 import Glibc
+import GoFormats
 import ProcessIO
 import Testing
 
@@ -33,6 +34,49 @@ extension IntegrationTests {
                 bench.runArguments(Self.blueprint, "restore", object: "secret/apps/beside", ["--from", id]))
             #expect(try await pair.itemsHash("beside") == before)
             try await pair.dropApplication("beside")
+        }
+
+        /// The blueprint's own script for the container of pg_dump ends by itself when pod-runner is killed, be it that a dump
+        /// runs that cannot go on.
+        @Test(.timeLimit(.minutes(2))) func theOtherContainerEndsWithPodRunner() async throws {
+            let pair = try PostgresPair.running()
+            let bench = try Workbench(pair)
+            try await bench.makeRepository()
+            try await bench.makeCluster(application: "beside", password: "secret")
+            let shared = bench.folder + "/shared"
+            mkdir(shared, 0o777)
+            let rendered = try JSONParser.parse(
+                try await bench.karaffe.succeed([
+                    "render", Self.blueprint, "--action", "backup", "--cluster-dir", bench.clusterFolder, "--object",
+                    "secret/apps/beside", "--profile", "kasten-io/local", "-o", "json",
+                ]))
+            let script = try #require(Self.script(in: rendered)).replacing("/mnt", with: shared)
+            let runner = bench.podRunner(reading: "postgres")
+            let arguments = BackupRetry.arguments(bench, ["--dump-from", shared, "--retries", "0"])
+            let blocked = script.replacing("sh \"\(shared)/dump-$n.sh\" &", with: "sleep 30 > /dev/null 2>&1 &")
+            try #require(blocked != script)
+            let outcome = try await Program(path: "/bin/sh").with(["PATH": "/usr/bin:/bin"]).run(["-c", blocked]) { _ in
+                let killed = try await runner.run(arguments) { pid in
+                    for _ in 0..<6000 where access(shared + "/dump-1.sh", F_OK) != 0 {
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                    kill(pid, SIGKILL)
+                }
+                #expect(killed.exit == .signalled(SIGKILL))
+            }
+            #expect(outcome.exit == .exited(1), "\(outcome.testDescription)")
+            #expect(outcome.errors == "pod-runner is gone without a word")
+            #expect(access(shared + "/done", F_OK) != 0)
+        }
+
+        /// The third word of the background container's command, wherever the form of the output has it.
+        private static func script(in value: JSONValue) -> String? {
+            switch value {
+            case .string(let text): text.contains("until [ -e /mnt/done ]") ? text : nil
+            case .array(let items): items.lazy.compactMap { script(in: $0) }.first
+            case .object(let object): object.members.lazy.compactMap { script(in: $0.value) }.first
+            default: nil
+            }
         }
 
         /// What the other container does, and what comes of it.

@@ -88,6 +88,9 @@ struct Backup: PodRunnerAction {
     }
 
     func run(_ context: RunContext) async throws {
+        if let dumpFrom { try RemoteDump.announce(folder: dumpFrom) }
+        // Whatever happens here: the other container must not wait for ever.
+        defer { if let dumpFrom { RemoteDump.finish(folder: dumpFrom) } }
         _ = try PhaseOutput(checking: outputName, value: "")
         try immutability.check(outputName: outputName)
         let place = try LocationPath(path)
@@ -99,8 +102,6 @@ struct Backup: PodRunnerAction {
         _ = try snapshotOptions()
         let settings = try connection.settings(context, needsDatabase: !databases.areSeveral)
         let access = try await repository.resolve(context)
-        // Whatever happens here: the other container must not wait for ever.
-        defer { if let dumpFrom { RemoteDump.finish(folder: dumpFrom) } }
         let lines = try await BackupDeadline.within(persistence.deadline.value) {
             try await access.open(.readWrite) { repository in
                 func job(_ database: String) -> BackupJob {
