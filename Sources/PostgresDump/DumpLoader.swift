@@ -27,7 +27,7 @@ public struct DumpLoader: Sendable {
         /// Warnings of the server, 100 at most.
         public var warnings: [String] = []
         var foundTable = true
-        var leftOutOfTable: [String: Int] = [:]
+        var leftOutOfTable = TableLeftOut()
     }
 
     let client: PostgresClient

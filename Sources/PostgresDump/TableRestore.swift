@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Takes one table out of a dump: what makes it, its sequences, defaults, rows, constraints, indexes and comments, under
 /// another schema.
 ///
@@ -16,8 +18,7 @@ struct TableSelection: Sendable {
     private var owned: Set<String> = []
     private var isInStart = true
     private(set) var isFound = false
-    /// Types of what was left out, with their number.
-    private(set) var leftOut: [String: Int] = [:]
+    private(set) var leftOut = TableLeftOut()
 
     init(schema: String, table: String, target: String) {
         self.schema = schema
@@ -64,7 +65,7 @@ struct TableSelection: Sendable {
         where text.hasPrefix("COMMENT ON TABLE \(name) IS ") || text.hasPrefix("COMMENT ON COLUMN \(name)."):
             return [rewritten(statement)]
         default:
-            if text.contains(name) { leftOut[type.lowercased(), default: 0] += 1 }
+            if text.contains(name) { leftOut.add(statement) }
             return []
         }
     }
@@ -107,6 +108,39 @@ struct TableSelection: Sendable {
     }
 }
 
+/// What of a table's own a restore of that table alone leaves out.
+///
+/// Concurrency and memory: a value; names of at most `limit` objects.
+public struct TableLeftOut: Sendable, Hashable {
+    public static let limit = 100
+
+    /// `foreign keys`, `triggers`, `policies`, `grants`, …, with their number.
+    public private(set) var kinds: [String: Int] = [:]
+    /// `foreign keys: items items_owner_fkey`, in the order of the dump.
+    public private(set) var names: [String] = []
+
+    private static let kindOfType = [
+        "FK CONSTRAINT": "foreign keys", "TRIGGER": "triggers", "POLICY": "policies", "ROW SECURITY": "row security",
+        "ACL": "grants", "RULE": "rules", "VIEW": "views", "MATERIALIZED VIEW": "views", "STATISTICS": "statistics",
+        "PUBLICATION TABLE": "publications", "INDEX ATTACH": "partition indexes", "TABLE ATTACH": "partitions",
+        "FUNCTION": "functions", "PROCEDURE": "functions",
+    ]
+
+    mutating func add(_ statement: DumpStatement) {
+        let type = statement.entry?.type ?? ""
+        let kind = Self.kindOfType[type] ?? (type.isEmpty ? "statements" : type.lowercased())
+        kinds[kind, default: 0] += 1
+        guard names.count < Self.limit, let entry = statement.entry else { return }
+        let text = "\(kind): \(entry.name)"
+        if names.last != text { names.append(text) }
+    }
+
+    /// `2 foreign keys, 1 triggers`; empty for nothing.
+    public var summary: String {
+        kinds.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    }
+}
+
 extension [UInt8] {
     func replacing(_ old: [UInt8], with new: [UInt8]) -> [UInt8] {
         guard let first = old.first, count >= old.count else { return self }
@@ -144,21 +178,52 @@ public struct TableRestore: Sendable {
     }
 
     /// - Parameter source: as for `DumpLoader.load`.
-    /// - Returns: the types of what was left out, with their number.
+    /// What `perform` would do, from the dump alone: nothing is asked of a server.
+    ///
+    /// - Throws: `PostgresError.Code.restore` for a table that cannot stand alone or that the dump does not make; what `source`
+    ///   throws.
+    public func plan(
+        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> (statements: Int, leftOut: TableLeftOut) {
+        let state = Mutex(
+            (
+                lexer: DumpLexer(), statements: 0,
+                selection: TableSelection(schema: table.schema, table: table.table, target: schema)
+            ))
+        try await source { chunk in
+            try state.withLock { state in
+                var found: [DumpStatement] = []
+                try state.lexer.feed(chunk) { if case .statement(let statement) = $0 { found.append(statement) } }
+                for statement in found {
+                    state.statements += try state.selection.take(statement).count { statement in
+                        !["SET ", "SELECT pg_catalog.set_config("].contains(where: statement.head.hasPrefix)
+                    }
+                }
+            }
+        }
+        return try state.withLock { state in
+            guard state.selection.isFound else { throw notThere }
+            return (state.statements, state.selection.leftOut)
+        }
+    }
+
+    private var notThere: PostgresError {
+        PostgresError(.restore, "the dump does not make table \(table.qualifiedName)")
+    }
+
+    /// - Returns: what was left out.
     /// - Throws: `PostgresError`; what `source` throws. Rows that are not those of the backup come back as differences.
     public func perform(
         on client: PostgresClient,
         _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
-    ) async throws -> (leftOut: [String: Int], differences: [TableDifference]) {
+    ) async throws -> (leftOut: TableLeftOut, differences: [TableDifference]) {
         try await client.query("BEGIN")
         let authorization = owner.map { " AUTHORIZATION \(SQLText.identifier($0))" } ?? ""
         try await client.query("CREATE SCHEMA \(SQLText.identifier(schema))\(authorization)")
         var loader = DumpLoader(client)
         loader.selection = TableSelection(schema: table.schema, table: table.table, target: schema)
         let report = try await loader.load(source)
-        guard report.foundTable else {
-            throw PostgresError(.restore, "the dump does not make table \(table.qualifiedName)")
-        }
+        guard report.foundTable else { throw notThere }
         var moved = table
         moved.schema = schema
         let only = TableDigests(key: tables.key, settings: tables.settings, tables: [moved])

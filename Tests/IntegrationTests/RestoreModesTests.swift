@@ -45,16 +45,32 @@ extension IntegrationTests {
                 CREATE INDEX "by item" ON "Other"."My items" (item); COMMENT ON TABLE "Other"."My items" IS 'mine';
                 CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (9);
                 INSERT INTO parts VALUES (1), (2);
+                CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+                CREATE TRIGGER "on item" BEFORE UPDATE ON "Other"."My items" FOR EACH ROW EXECUTE FUNCTION noted();
+                CREATE POLICY mine ON "Other"."My items" USING (true); GRANT SELECT ON "Other"."My items" TO PUBLIC;
                 """
             try await RestoreScene.with("onetable", setup: setup) { bench, scene in
                 try await scene.pair.sql(
                     "SET ROLE onetable; TRUNCATE items CASCADE", database: scene.database)
+                let planned = try await scene.runner.run(scene.arguments + ["--table", "Other.My items", "--plan"])
+                #expect(planned.exit == .exited(0), "\(planned.testDescription)")
+                for text in [
+                    "table \"Other\".\"My items\" would become \"restored_", ": 49 rows, ",
+                    "left out of the table: 1 foreign keys, 1 grants, 1 policies, 1 triggers\n",
+                    "\n  triggers: My items on item\n", "\n  foreign keys: My items My items_item_fkey\n",
+                ] {
+                    #expect(planned.output.contains(text), "\(planned.output)")
+                }
+                let made = try await scene.pair.sql(
+                    "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'restored%'", database: scene.database)
+                #expect(made.trimmed == "0")
                 for (name, rows) in [("items", 300), ("Other.My items", 49), ("public.part1", 2)] {
                     let restored = try await scene.runner.run(
                         scene.arguments + ["--table", name, "--output", "json"])
                     #expect(restored.exit == .exited(0), "\(name): \(restored.testDescription)")
                     let report = try JSONParser.parse(restored.output)
                     #expect(report["rows"] == .integer(Int64(rows)))
+                    #expect(report["leftOut"]?["triggers"] == (name == "Other.My items" ? .integer(1) : nil))
                     let schema = try #require(report["schema"]?.stringValue)
                     let table = try #require(report["table"]?.stringValue)
                     // The application uses it, and it stands alone.

@@ -120,7 +120,7 @@ import Testing
                 #"CREATE INDEX "by_id" ON "x"."items" USING "btree" ("id");"#,
             ])
         #expect(selection.isFound)
-        #expect(selection.leftOut == ["fk constraint": 1])
+        #expect(selection.leftOut.kinds == ["foreign keys": 1])
     }
 
     @Test(arguments: ["PARTITION BY RANGE (\"id\")", "INHERITS (\"public\".\"parent\")"])

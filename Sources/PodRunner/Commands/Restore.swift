@@ -66,7 +66,8 @@ struct Restore: PodRunnerAction {
             "Restore only this table, into a new schema restored_TIME of the database that is there.",
             discussion: """
                 With its rows, sequences, defaults, constraints and indexes; without foreign keys, triggers, policies and grants. \
-                SCHEMA.TABLE, or TABLE where that is unique. The live tables are not touched.
+                SCHEMA.TABLE, or TABLE where that is unique; none is the same as no --table. The live tables are not touched. \
+                What is left out is named, with --plan before anything is done.
                 """, valueName: "name"))
     var table: String?
 
@@ -97,7 +98,7 @@ struct Restore: PodRunnerAction {
 
     @Option(
         help: ArgumentHelp(
-            "Size of the server's storage: 64G, 2T. Then the check of the target says whether the restore fits.",
+            "Size of the server's storage: 64G, 2T; none where it is not known. Then the check of the target says whether the restore fits.",
             discussion: """
                 No statement tells it. A restore beside the live database that would use more than 95 of 100 parts is refused \
                 before anything is touched; from 85 on there is a warning.
@@ -119,7 +120,7 @@ struct Restore: PodRunnerAction {
             throw ValidationError(
                 "--in-place drops the live database before the restored one is complete; give --yes-drop-first as well")
         }
-        guard targetSpace == nil || Self.bytes(targetSpace ?? "") != nil else {
+        guard targetSpace == nil || targetSpace == "none" || Self.bytes(targetSpace ?? "") != nil else {
             throw ValidationError("--target-space is \"\(targetSpace ?? "")\", not a size such as 64G or 2T")
         }
         guard !(undo && cleanup) else { throw ValidationError("--undo and --cleanup cannot be given together") }
@@ -174,7 +175,7 @@ struct Restore: PodRunnerAction {
                 settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
                 record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
                 choices: choices, context: context)
-            if let table { return try await restore(table: table, run, context) }
+            if let table, table != "none" { return try await restore(table: table, run, context) }
             if plan { return try await printPlan(run.preflight(), context) }
             var report = try await run.perform()
             report.endTime = context.clock()

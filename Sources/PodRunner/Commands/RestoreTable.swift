@@ -19,14 +19,15 @@ extension Restore {
         let owner = run.record?.privileges?.entries.first {
             $0.kind == "owner" && $0.object.hasSuffix(" \(table.displayName)")
         }?.role
+        let restore = TableRestore(table: table, tables: tables, schema: schema, owner: owner)
+        if plan { return try await printPlan(restore, run, context) }
         let outcome = try await PostgresClient.with(run.settings) { client in
             let server = try await TargetServer(client)
             let present = try await server.roleNames()
             let live = try await server.owner(of: run.database).map { [$0] } ?? []
             return try await server.asOwner(of: live + roles.filter { present.contains($0) }) {
                 try await PostgresClient.with(run.settings.with(database: run.database)) { client in
-                    let restore = TableRestore(table: table, tables: tables, schema: schema, owner: owner)
-                    return try await restore.perform(on: client) { [file = run.file] write in
+                    try await restore.perform(on: client) { [file = run.file] write in
                         try await file.forEachChunk { try await write($0) }
                     }
                 }
@@ -35,24 +36,59 @@ extension Restore {
         guard outcome.differences.isEmpty else {
             throw run.verificationError(outcome.differences, what: "the restored rows are not those of the backup")
         }
-        let leftOut = outcome.leftOut.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         context.note(
             "table \(table.qualifiedName) is restored as \(SQLText.identifier(schema)).\(SQLText.identifier(table.table)) in database "
                 + "\"\(run.database)\": \(table.rows) rows, equal to the backup by hash")
-        if !leftOut.isEmpty { context.note("left out: \(leftOut)") }
-        let report: JSONValue = [
-            "database": .string(run.database), "snapshot": .string(run.snapshot), "schema": .string(schema),
-            "table": .string(table.table), "from": .string(table.qualifiedName), "rows": .integer(table.rows),
-            "leftOut": .object(
-                JSONObject(
-                    outcome.leftOut.sorted { $0.key < $1.key }.map {
-                        JSONObject.Member(key: $0.key, value: .integer(Int64($0.value)))
-                    })),
-        ]
+        for line in Self.lines(outcome.leftOut) { context.note(line) }
+        let report = Self.report(restore, run, outcome.leftOut)
         if output == .json { try await context.print(GoJSON.text(report)) }
         if let outputName {
             try await context.print(PhaseOutput(checking: outputName, value: GoJSON.text(report)).line)
         }
+    }
+
+    /// The dump is read; the server is only asked whether the database is there.
+    private func printPlan(_ restore: TableRestore, _ run: RestoreRun, _ context: RunContext) async throws {
+        let isThere = try await PostgresClient.with(run.settings) { client in
+            try await TargetServer(client).exists(run.database)
+        }
+        let (statements, leftOut) = try await restore.plan { [file = run.file] write in
+            try await file.forEachChunk { try await write($0) }
+        }
+        if output == .json {
+            try await context.print(GoJSON.text(Self.report(restore, run, leftOut)))
+        } else {
+            try await context.print(
+                "table \(restore.table.qualifiedName) would become \(SQLText.identifier(restore.schema)).\(SQLText.identifier(restore.table.table)) "
+                    + "in database \"\(run.database)\": \(restore.table.rows) rows, \(statements) statements")
+            for line in Self.lines(leftOut) { try await context.print(line) }
+        }
+        guard isThere else {
+            throw PostgresError(
+                .missingDatabase,
+                "there is no database \"\(run.database)\" on \(run.settings.host):\(run.settings.port)",
+                hint: "--table restores into a database that is there")
+        }
+    }
+
+    private static func lines(_ leftOut: TableLeftOut) -> [String] {
+        leftOut.kinds.isEmpty
+            ? ["nothing of the table is left out"]
+            : ["left out of the table: \(leftOut.summary)"] + leftOut.names.map { "  \($0.onOneLine)" }
+    }
+
+    private static func report(_ restore: TableRestore, _ run: RestoreRun, _ leftOut: TableLeftOut) -> JSONValue {
+        let table = restore.table
+        return [
+            "database": .string(run.database), "snapshot": .string(run.snapshot), "schema": .string(restore.schema),
+            "table": .string(table.table), "from": .string(table.qualifiedName), "rows": .integer(table.rows),
+            "leftOut": .object(
+                JSONObject(
+                    leftOut.kinds.sorted { $0.key < $1.key }.map {
+                        JSONObject.Member(key: $0.key, value: .integer(Int64($0.value)))
+                    })),
+            "leftOutNames": .array(leftOut.names.map { .string($0) }),
+        ]
     }
 
     private static func find(_ name: String, in tables: TableDigests) throws -> TableDigest {
