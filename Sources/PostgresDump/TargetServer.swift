@@ -100,6 +100,8 @@ extension TargetServer {
         let present = try await roleNames()
         for membership in closure.memberships
         where membership.member != user && membership.role != user && present.contains(membership.member) {
+            // A drill leaves those alone that were there before.
+            if drill != nil, existing.contains(membership.member), existing.contains(membership.role) { continue }
             await tolerate(membership.grantStatement(targetMajor: major), &warnings)
         }
         return warnings

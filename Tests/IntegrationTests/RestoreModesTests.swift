@@ -157,6 +157,24 @@ extension IntegrationTests {
                         "SELECT datname FROM pg_database WHERE datname LIKE 'scratch%' UNION SELECT rolname FROM pg_roles WHERE rolname IN ('halfdrill') OR rolname LIKE 'karaffe%'"
                     ).trimmed
                 }
+                // What the drill found it leaves as it was.
+                try await scene.pair.sql("DROP ROLE IF EXISTS halfgroup; CREATE ROLE halfgroup; CREATE ROLE halfdrill")
+                try await scene.pair.sql("GRANT halfgroup TO halfdrill; GRANT halfdrill TO flexadmin")
+                try await scene.pair.sql("CREATE DATABASE halfdrilldb OWNER halfdrill")
+                try await scene.pair.waitForStandby()
+                try await bench.podRunner(reading: "halfdrilldb").succeed([
+                    "backup", "--repository", scene.repositoryURL, "--path", "backup.sql",
+                ])
+                let joined = try #require(try await bench.snapshotIDs().first { $0 != scene.snapshot })
+                try await scene.pair.sql("REVOKE halfgroup FROM halfdrill; DROP DATABASE halfdrilldb")
+                let drill = try await scene.runner.run(arguments.map { $0 == scene.snapshot ? joined : $0 })
+                #expect(drill.exit == .exited(0), "\(drill.testDescription)")
+                #expect(
+                    drill.errors.contains("halfdrill belongs to halfgroup in the backup and not here; a restore would"))
+                let members = try await scene.pair.sql(
+                    "SELECT count(*) FROM pg_auth_members WHERE roleid = 'halfgroup'::regrole")
+                #expect(members.trimmed == "0")
+                try await scene.pair.sql("DROP ROLE halfgroup; DROP ROLE halfdrill")
                 for (point, next) in [
                     ("roles", arguments), ("rows", ["restore", "--cleanup"]), ("unbuilt", arguments),
                     ("unbuilt", ["restore", "--cleanup"]),
