@@ -30,9 +30,21 @@ struct ServerContentStore: ContentStore {
         }
         let id = ContentID(prefix: prefix, hash: try hasher.hash(plaintext.span.bytes))
         let content = WriteJournal.Content(
-            plaintext: plaintext, compression: supportsContentCompression ? compression : 0)
+            plaintext: Self.compact(plaintext), compression: supportsContentCompression ? compression : 0)
         try await connection.monitor.wait { try $0.write(id, content, now: .now) ? true : nil }
         return id
+    }
+
+    /// A buffer made for the longest chunk holds the average one; hundreds of them wait for a flush. Beyond this length what is
+    /// not used is not in memory either.
+    static func compact(_ plaintext: [UInt8]) -> [UInt8] {
+        guard plaintext.count < 1 << 20, plaintext.capacity > plaintext.count + plaintext.count / 8 else {
+            return plaintext
+        }
+        var exact: [UInt8] = []
+        exact.reserveCapacity(plaintext.count)
+        exact.append(contentsOf: plaintext)
+        return exact
     }
 
     @concurrent

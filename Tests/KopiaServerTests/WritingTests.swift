@@ -59,6 +59,19 @@ struct WritingTests {
     }
 }
 
+struct CompactingTests {
+    /// What waits for a flush is bounded by its bytes, so the memory it takes must not be much more.
+    @Test(arguments: [(100_000, 200_000, true), (100_000, 105_000, false), (1 << 20, 4 << 20, false), (0, 100, true)])
+    func aContentKeepsNoLargeBuffer(_ count: Int, _ capacity: Int, _ isCopied: Bool) {
+        var plaintext = SeededBytes.rnd(2, count)
+        plaintext.reserveCapacity(capacity)
+        let compact = ServerContentStore.compact(plaintext)
+        #expect(compact == plaintext)
+        // An allocator rounds up, by less than a page.
+        #expect(isCopied ? compact.capacity < count + 4096 : compact.capacity == plaintext.capacity)
+    }
+}
+
 struct PackPrefetchTests {
     @Test(arguments: [16, 17, 100, 1024]) func theSampleIsSpreadOverAll(_ count: Int) {
         let sample = PackPrefetch.sample(of: count)
