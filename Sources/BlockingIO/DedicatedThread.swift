@@ -4,7 +4,7 @@ import Glibc
 /// Runs a closure that may block for as long as the work lasts (a pump between a pipe and a queue, waiting for a child)
 /// on a thread made for it.
 ///
-/// Unlike `onBlockingThread` it cannot starve: Dispatch's pool stops growing at about 64 threads, and when those wait
+/// Unlike `onBlockingThread` it cannot starve: Dispatch's pool stops growing at 255 threads, and when those wait
 /// for one that has not started yet, nothing moves any more.
 ///
 /// Concurrency and memory: one thread, ended with the closure; about 20 µs to start. Cancelling the caller's task does
@@ -35,7 +35,7 @@ public func startThread(_ body: @escaping @Sendable () -> Void) {
     } else {
         // The system has no thread left for us; the pool may.
         box.release()
-        DispatchQueue.global().async(execute: body)
+        DispatchQueue(label: "dedicated").async(execute: body)
     }
 }
 
