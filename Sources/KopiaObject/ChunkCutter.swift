@@ -30,8 +30,8 @@ struct ChunkCutter {
                 tested = chunk.count
             }
             guard position < block.count else { return nil }
-            // Below the shortest length there is nothing to look for: take all of that at once.
-            let wanted = max(step, splitter.lengthMin - chunk.count)
+            // Below that there is nothing to look for: take all of it at once.
+            let wanted = max(step, splitter.lengthToLookAt - chunk.count)
             let end = min(block.count, position + wanted)
             chunk.append(contentsOf: block[position..<end])
             position = end

@@ -12,15 +12,19 @@ extension Splitter {
     public func cut(in chunk: UnsafeBufferPointer<UInt8>, tested: Int = 0) -> Int? {
         let end = min(chunk.count, lengthMax)
         let first = max(lengthMin, tested + 1)
-        if rule != .fixed, first <= end, let base = chunk.baseAddress {
-            let mask = UInt64(averageLength - 1)
-            let found =
-                rule == .buzhash
-                ? RollingHash.firstBuzhash(base, first, end, UInt32(truncatingIfNeeded: mask))
-                : RollingHash.firstRabinKarp(base, first, end, mask)
-            if let found { return found }
+        guard let base = chunk.baseAddress else { return nil }
+        let mask = UInt64(averageLength - 1)
+        var found: Int?
+        switch rule {
+        case .fixed: break
+        case .buzhash where first <= end:
+            found = RollingHash.firstBuzhash(base, first, end, UInt32(truncatingIfNeeded: mask))
+        case .rabinKarp where first <= end: found = RollingHash.firstRabinKarp(base, first, end, mask)
+        case .buzhash, .rabinKarp: break
+        // Nothing is decided before the last allowed position was seen.
+        case .gear: return end == lengthMax ? RollingHash.lowestGear(base, lengthMin, end) : nil
         }
-        return end == lengthMax ? end : nil
+        return found ?? (end == lengthMax ? end : nil)
     }
 
     /// Every position where the rule would cut if there were neither a shortest nor a longest chunk: `p` means after
@@ -28,7 +32,8 @@ extension Splitter {
     ///
     /// Slices that overlap by 63 bytes can be searched independently.
     func candidates(in bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
-        guard rule != .fixed, bytes.count >= Self.window, let base = bytes.baseAddress else { return [] }
+        guard rule == .buzhash || rule == .rabinKarp, bytes.count >= Self.window, let base = bytes.baseAddress
+        else { return [] }
         let mask = UInt64(averageLength - 1)
         var found: [Int] = []
         var next = Self.window
@@ -57,22 +62,147 @@ enum RollingHash {
     static func firstBuzhash(_ base: UnsafePointer<UInt8>, _ first: Int, _ end: Int, _ mask: UInt32) -> Int? {
         buzhashTable.withUnsafeBufferPointer { table -> Int? in
             guard let table = table.baseAddress else { return nil }
-            var hash: UInt32 = 0
-            var position = first &- Splitter.window
-            while position < first {
-                hash = (hash &<< 1 | hash &>> 31) ^ table[Int(base[position])]
-                position &+= 1
+            var first = first
+            while end &- first >= 4 &* stretch {
+                if let hit = anyBuzhash(base, first, mask, table) {
+                    return nextBuzhash(base, first, hit, mask, table)
+                }
+                first &+= 4 &* stretch
             }
-            while hash & mask != 0 {
-                if position >= end { return nil }
-                hash =
-                    (hash &<< 1 | hash &>> 31) ^ table[Int(base[position &- Splitter.window])]
-                    ^ table[Int(base[position])]
-                position &+= 1
-            }
-            return position
+            return nextBuzhash(base, first, end, mask, table)
         }
     }
+
+    private static func nextBuzhash(
+        _ base: UnsafePointer<UInt8>, _ first: Int, _ end: Int, _ mask: UInt32, _ table: UnsafePointer<UInt32>
+    ) -> Int? {
+        var hash = buzhash(base + first, table)
+        var position = first
+        while hash & mask != 0 {
+            if position >= end { return nil }
+            hash = rolled(hash, base + position, table)
+            position &+= 1
+        }
+        return position
+    }
+
+    /// Positions that each of four searches side by side looks at before they go on together: one search waits for its
+    /// own last step, four do not wait for each other.
+    private static let stretch = 1 << 10
+
+    /// Whether there is a cut after `first` and less than `4 × stretch` bytes more: then one, not always the first.
+    private static func anyBuzhash(
+        _ base: UnsafePointer<UInt8>, _ first: Int, _ mask: UInt32, _ table: UnsafePointer<UInt32>
+    ) -> Int? {
+        let (at0, at1) = (base + first, base + (first &+ stretch))
+        let (at2, at3) = (at1 + stretch, at1 + 2 &* stretch)
+        var (hash0, hash1) = (buzhash(at0, table), buzhash(at1, table))
+        var (hash2, hash3) = (buzhash(at2, table), buzhash(at3, table))
+        var step = 0
+        while step < stretch {
+            if hash0 & mask == 0 { return first &+ step }
+            if hash1 & mask == 0 { return first &+ stretch &+ step }
+            if hash2 & mask == 0 { return first &+ 2 &* stretch &+ step }
+            if hash3 & mask == 0 { return first &+ 3 &* stretch &+ step }
+            hash0 = rolled(hash0, at0 + step, table)
+            hash1 = rolled(hash1, at1 + step, table)
+            hash2 = rolled(hash2, at2 + step, table)
+            hash3 = rolled(hash3, at3 + step, table)
+            step &+= 1
+        }
+        return nil
+    }
+
+    /// Of the 64 bytes before `end`.
+    @inline(__always)
+    private static func buzhash(_ end: UnsafePointer<UInt8>, _ table: UnsafePointer<UInt32>) -> UInt32 {
+        var hash: UInt32 = 0
+        var offset = -Splitter.window
+        while offset < 0 {
+            hash = (hash &<< 1 | hash &>> 31) ^ table[Int(end[offset])]
+            offset &+= 1
+        }
+        return hash
+    }
+
+    /// One byte further: the two look-ups do not wait for the hash.
+    @inline(__always)
+    private static func rolled(
+        _ hash: UInt32, _ next: UnsafePointer<UInt8>, _ table: UnsafePointer<UInt32>
+    ) -> UInt32 {
+        (hash &<< 1 | hash &>> 31) ^ (table[Int(next[-Splitter.window])] ^ table[Int(next[0])])
+    }
+
+    // MARK: Gear
+
+    /// Of the positions `first ... last` the first with the lowest hash.
+    ///
+    /// hash = sum over the window of `table[byte] << distance from its end`, modulo 2^64.
+    ///
+    /// - Parameter base: `last` readable bytes, `first >= 64`, `first <= last`.
+    static func lowestGear(_ base: UnsafePointer<UInt8>, _ first: Int, _ last: Int) -> Int {
+        gearTable.withUnsafeBufferPointer { table -> Int in
+            guard let table = table.baseAddress else { return last }
+            // Four searches side by side, each over a quarter.
+            let quarter = (last &- first &+ 1) / 4
+            let (at0, at1) = (base + first, base + (first &+ quarter))
+            let (at2, at3) = (at1 + quarter, at1 + 2 &* quarter)
+            var (hash0, hash1) = (gear(at0, table), gear(at1, table))
+            var (hash2, hash3) = (gear(at2, table), gear(at3, table))
+            var (lowest0, lowest1, lowest2, lowest3) = (hash0, hash1, hash2, hash3)
+            var (found0, found1, found2, found3) = (0, 0, 0, 0)
+            var step = 0
+            while step &+ 1 < quarter {
+                hash0 = hash0 &<< 1 &+ table[Int(at0[step])]
+                hash1 = hash1 &<< 1 &+ table[Int(at1[step])]
+                hash2 = hash2 &<< 1 &+ table[Int(at2[step])]
+                hash3 = hash3 &<< 1 &+ table[Int(at3[step])]
+                step &+= 1
+                if hash0 < lowest0 { (lowest0, found0) = (hash0, step) }
+                if hash1 < lowest1 { (lowest1, found1) = (hash1, step) }
+                if hash2 < lowest2 { (lowest2, found2) = (hash2, step) }
+                if hash3 < lowest3 { (lowest3, found3) = (hash3, step) }
+            }
+            var (lowest, found) = (lowest0, first &+ found0)
+            if lowest1 < lowest { (lowest, found) = (lowest1, first &+ quarter &+ found1) }
+            if lowest2 < lowest { (lowest, found) = (lowest2, first &+ 2 &* quarter &+ found2) }
+            if lowest3 < lowest { (lowest, found) = (lowest3, first &+ 3 &* quarter &+ found3) }
+            // What four equal quarters leave.
+            var position = first &+ 4 &* quarter
+            while position <= last {
+                let hash = gear(base + position, table)
+                if hash < lowest { (lowest, found) = (hash, position) }
+                position &+= 1
+            }
+            return found
+        }
+    }
+
+    /// Of the 64 bytes before `end`.
+    @inline(__always)
+    private static func gear(_ end: UnsafePointer<UInt8>, _ table: UnsafePointer<UInt64>) -> UInt64 {
+        var hash: UInt64 = 0
+        var offset = -Splitter.window
+        while offset < 0 {
+            hash = hash &<< 1 &+ table[Int(end[offset])]
+            offset &+= 1
+        }
+        return hash
+    }
+
+    /// The first 256 numbers of SplitMix64 with seed 0. Never to change: all chunks would be new.
+    private static let gearTable: [UInt64] = {
+        var seed: UInt64 = 0
+        return (0..<256).map { _ in
+            seed &+= 0x9e37_79b9_7f4a_7c15
+            var word = seed
+            word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+            return word ^ (word >> 31)
+        }
+    }()
+
+    // MARK: Rabin-Karp
 
     /// As `firstBuzhash`; hash = the window as a polynomial over GF(2), oldest byte first, modulo `polynomial`.
     static func firstRabinKarp(_ base: UnsafePointer<UInt8>, _ first: Int, _ end: Int, _ mask: UInt64) -> Int? {

@@ -147,7 +147,7 @@ extension Splitter {
     static func validate(_ text: String?) throws {
         guard let text, Splitter(nameOrSize: text) == nil else { return }
         throw ValidationError(
-            "--splitter is \"\(text)\", neither a splitter such as DYNAMIC-4M-BUZHASH nor a power of two from 4K to 8M")
+            "--splitter is \"\(text)\", neither a splitter such as DYNAMIC-4M-BUZHASH nor a size from 4K to 8M")
     }
 }
 

@@ -14,7 +14,7 @@ struct WrittenCase: Sendable, CustomTestStringConvertible {
     static let all: [WrittenCase] =
         [
             WrittenCase(testDescription: "default"),
-            WrittenCase(testDescription: "small chunks", splitter: .dynamic(averageLength: 16 << 10)),
+            WrittenCase(testDescription: "small chunks", splitter: .forStream(length: 0)),
         ] + Matrix.cases
 }
 

@@ -77,7 +77,8 @@ struct SplitterNameTests {
     static let limits: [(String, Int, Int)] = [
         ("FIXED", 4_194_304, 4_194_304), ("FIXED-128K", 131_072, 131_072), ("DYNAMIC", 2_097_152, 8_388_608),
         ("DYNAMIC-8M-RABINKARP", 4_194_304, 16_777_216), ("DYNAMIC-16K-BUZHASH", 8_192, 32_768),
-        ("DYNAMIC-4K-BUZHASH", 2_048, 8_192),
+        ("DYNAMIC-4K-BUZHASH", 2_048, 8_192), ("LOWEST-4K-GEAR", 2_048, 6_144), ("LOWEST-24K-GEAR", 12_288, 36_864),
+        ("LOWEST-1536K-GEAR", 786_432, 2_359_296), ("LOWEST-8M-GEAR", 4_194_304, 12_582_912),
     ]
 
     @Test(arguments: limits)
@@ -91,7 +92,10 @@ struct SplitterNameTests {
     @Test(arguments: [
         "", "FIXED-", "FIXED-64K", "FIXED-16M", "DYNAMIC-3M-BUZHASH", "DYNAMIC-2K-BUZHASH", "DYNAMIC-16M-BUZHASH",
         "DYNAMIC-4M-FIXED", "DYNAMIC-4M", "DYNAMIC-04M-BUZHASH", "DYNAMIC-+4M-BUZHASH", "dynamic-4m-buzhash",
-        "DYNAMIC-4096K-BUZHASH", "DYNAMIC-99999999999999999999K-BUZHASH",
+        "DYNAMIC-4096K-BUZHASH", "DYNAMIC-99999999999999999999K-BUZHASH", "DYNAMIC-24K-BUZHASH", "DYNAMIC-4M-GEAR",
+        "FIXED-192K", "LOWEST", "LOWEST-24K", "LOWEST-24K-BUZHASH", "LOWEST-3K-GEAR", "LOWEST-9M-GEAR",
+        "LOWEST-1024K-GEAR",
+        "LOWEST-024K-GEAR", "LOWEST-24-GEAR", "lowest-24k-gear",
     ])
     func refuses(name: String) {
         #expect(Splitter(name: name) == nil)
@@ -103,6 +107,7 @@ struct SplitterNameTests {
         #expect(Splitter.dynamic(averageLength: .max).name == "DYNAMIC-8M-BUZHASH")
         #expect(!Splitter.dynamic(averageLength: 65_536).isKnownToKopia)
         #expect(Splitter.standard.isKnownToKopia)
+        #expect(Splitter(name: "LOWEST-1M-GEAR")?.isKnownToKopia == false)
     }
 }
 
@@ -124,18 +129,38 @@ struct SplitterSearchTests {
     }
 
     @Test(arguments: [
-        (0, "DYNAMIC-16K-BUZHASH"), (1 << 34, "DYNAMIC-16K-BUZHASH"), (17 << 30, "DYNAMIC-32K-BUZHASH"),
-        (33 << 30, "DYNAMIC-64K-BUZHASH"), (1 << 37, "DYNAMIC-128K-BUZHASH"), (Int64.max, "DYNAMIC-8M-BUZHASH"),
+        (0, "LOWEST-24K-GEAR"), (24 << 30, "LOWEST-24K-GEAR"), (25 << 30, "LOWEST-48K-GEAR"),
+        (49 << 30, "LOWEST-96K-GEAR"), (1 << 40, "LOWEST-1536K-GEAR"), (Int64.max, "LOWEST-6M-GEAR"),
     ])
     func chunksOfAStreamGrowWithIt(length: Int64, name: String) {
         #expect(Splitter.forStream(length: length).name == name)
+        #expect(Splitter(name: name) == .forStream(length: length))
     }
 
+    /// kopia's rule where kopia has the size.
     @Test(arguments: [
-        ("16K", "DYNAMIC-16K-BUZHASH"), ("FIXED-1M", "FIXED-1M"), ("DYNAMIC", "DYNAMIC"), ("16", nil), ("", nil),
+        ("16K", "LOWEST-16K-GEAR"), ("24K", "LOWEST-24K-GEAR"), ("128K", "DYNAMIC-128K-BUZHASH"),
+        ("192K", "LOWEST-192K-GEAR"), ("1M", "DYNAMIC-1M-BUZHASH"), ("3M", "LOWEST-3M-GEAR"), ("FIXED-1M", "FIXED-1M"),
+        ("DYNAMIC", "DYNAMIC"), ("16", nil), ("", nil), ("LOWEST", nil),
     ])
     func aSizeNamesASplitter(text: String, name: String?) {
         #expect(Splitter(nameOrSize: text)?.name == name)
+    }
+
+    /// Four searches side by side over a long stretch against steps too short for that.
+    @Test(arguments: [0xfff, 0x3fff, 0xf_ffff] as [UInt32], [64, 4_000, 5_555])
+    func longAndShortStretchesHaveTheSameFirstCut(mask: UInt32, first: Int) {
+        let input = SeededBytes.rnd(79, 300_000)
+        input.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            for end in [bytes.count, bytes.count - 1_001, first + 4_096, first + 4_095, first] {
+                var steps: Int?
+                for start in stride(from: first, through: end, by: 500) where steps == nil {
+                    steps = RollingHash.firstBuzhash(base, start, min(end, start + 499), mask)
+                }
+                #expect(RollingHash.firstBuzhash(base, first, end, mask) == steps)
+            }
+        }
     }
 
     @Test func goingOnWhereAnEarlierCallStoppedFindsTheSameCut() throws {
@@ -151,6 +176,88 @@ struct SplitterSearchTests {
             }
             #expect(whole != nil)
             #expect(found == whole)
+        }
+    }
+}
+
+struct LowestHashTests {
+    /// The rule as its description has it, without rolling anything.
+    private func lowest(_ bytes: [UInt8], _ positions: ClosedRange<Int>) -> Int {
+        var seed: UInt64 = 0
+        let table = (0..<256).map { _ in
+            seed &+= 0x9e37_79b9_7f4a_7c15
+            var word = seed
+            word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+            return word ^ (word >> 31)
+        }
+        let hashes = positions.map { position in
+            (1...64).reduce(UInt64(0)) { $0 &+ table[Int(bytes[position - $1])] &<< UInt64($1 - 1) }
+        }
+        return positions.lowerBound + (hashes.firstIndex(of: hashes.min() ?? 0) ?? 0)
+    }
+
+    @Test(arguments: [(64, 64), (64, 67), (64, 1_000), (100, 2_103), (2_048, 6_144), (999, 7_000)])
+    func findsTheFirstOfTheLowest(first: Int, last: Int) {
+        for input in [SeededBytes.rnd(80, 7_000), SeededBytes.repeated(Array("abc".utf8), 7_000)] {
+            let found = input.withUnsafeBufferPointer { bytes in
+                bytes.baseAddress.map { RollingHash.lowestGear($0, first, last) }
+            }
+            #expect(found == lowest(input, first...last))
+        }
+    }
+
+    /// Recorded from our own first run: another cut would make all chunks of everybody's next backup new.
+    @Test func cutsStayWhereTheyWere() throws {
+        let splitter = try #require(Splitter(name: "LOWEST-24K-GEAR"))
+        #expect(lengths(SeededBytes.dump(1, 1_500), splitter) == Self.recorded)
+    }
+
+    static let recorded = [32_420, 34_251, 12_806, 25_910, 35_741]
+
+    @Test func decidesNothingBeforeTheLongestChunkIsThere() throws {
+        let splitter = try #require(Splitter(name: "LOWEST-4K-GEAR"))
+        let input = SeededBytes.rnd(81, splitter.lengthMax)
+        input.withUnsafeBufferPointer { bytes in
+            #expect(splitter.cut(in: UnsafeBufferPointer(rebasing: bytes.dropLast())) == nil)
+            #expect(splitter.cut(in: bytes) != nil)
+            #expect(splitter.cut(in: bytes, tested: bytes.count - 1) == splitter.cut(in: bytes))
+        }
+        #expect(lengths(Array(repeating: 7, count: 10_000), splitter) == [2_048, 2_048, 5_904])
+    }
+
+    /// A row that becomes longer: chunks before it are the same, and soon after it again. Lengths keep their limits.
+    @Test func cutsComeTogetherAgainBehindAChange() throws {
+        let splitter = try #require(Splitter(name: "LOWEST-4K-GEAR"))
+        let before = SeededBytes.rnd(82, 400_000)
+        var after = before
+        for position in [390_000, 250_000, 100_000, 1_000] { after.insert(contentsOf: [1, 2, 3], at: position) }
+        let known = Set(chunks(before, splitter))
+        let news = chunks(after, splitter).filter { !known.contains($0) }
+        #expect(known.count > 80)
+        #expect((4...24).contains(news.count))
+        #expect(known.allSatisfy { $0.count <= splitter.lengthMax })
+    }
+
+    private func chunks(_ input: [UInt8], _ splitter: Splitter) -> [[UInt8]] {
+        var start = 0
+        return lengths(input, splitter).map { length in
+            defer { start += length }
+            return Array(input[start..<start + length])
+        }
+    }
+
+    private func lengths(_ input: [UInt8], _ splitter: Splitter) -> [Int] {
+        input.withUnsafeBufferPointer { bytes in
+            var lengths: [Int] = []
+            var start = 0
+            while start < bytes.count {
+                let rest = UnsafeBufferPointer(rebasing: bytes[start...])
+                let length = splitter.cut(in: rest) ?? rest.count
+                lengths.append(length)
+                start += length
+            }
+            return lengths
         }
     }
 }

@@ -59,7 +59,7 @@ struct Backup: PodRunnerAction {
         help: ArgumentHelp(
             "How to cut the dump into chunks (default: the policies' way, else small chunks, by the size of the last dump).",
             discussion:
-                "kopia's name of a splitter, or the average size of a chunk: 16K, 1M. Small chunks keep the next day's backup small; behind a repository server the default is at least 64K, because each chunk is a request to it.",
+                "kopia's name of a splitter, or the average size of a chunk: 24K, 1M. Small chunks keep the next day's backup small; behind a repository server the default is at least 64K, because each chunk is a request to it.",
             valueName: "name"))
     var splitter: String?
 

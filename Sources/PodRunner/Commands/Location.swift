@@ -44,7 +44,7 @@ extension Location {
 
         @Option(
             help: ArgumentHelp(
-                "kopia's name of a splitter, or the average size of a chunk: 16K, 1M (default: the policies', else the repository's).",
+                "kopia's name of a splitter, or the average size of a chunk: 24K, 1M (default: the policies', else the repository's).",
                 valueName: "name"))
         var splitter: String?
 
