@@ -141,8 +141,9 @@ def stream(work, dump, length, programs, compression):
 
 
 def second_day(work, dumps, length):
-    """What a second dump adds, by size of chunks."""
-    for splitter in ("4M", "128K", "16K"):
+    """What a second dump adds, by size of chunks: also in shares of what it adds with the first of them, kopia's."""
+    largest = {}
+    for splitter in ("4M", "128K", "24K"):
         for changed, dump in dumps.items():
             if changed == 0:
                 continue
@@ -153,9 +154,11 @@ def second_day(work, dumps, length):
             before = stored(folder)
             second = run.push(dump, splitter)
             added = stored(folder) - before
+            share = added / largest.setdefault(changed, added)
             row(f"second day, {changed / 1e4:g} % of rows changed, chunks of {splitter}", "pod-runner", length,
-                median([second]), f"adds {added / before:.3f} of the first day's {before / 1e6:.0f} MB")
-            row(f"first day, chunks of {splitter}", "pod-runner", length, median([first]))
+                median([second]), f"adds {added / length:.4f} of the dump, {share:.3f} of what 4M adds")
+            row(f"first day, chunks of {splitter}", "pod-runner", length, median([first]),
+                f"{before / length:.3f} of it stored")
             shutil.rmtree(folder)
 
 

@@ -134,8 +134,8 @@ private final class PartsStorage: BlobStorage {
                 }
             }
             #expect(try await eventually { store.state.withLock { $0.waiters.count == 10 && $0.reservedBytes == 0 } })
-            #expect(written.value == 4)
-            #expect(store.state.withLock { $0.packBytesInMemory } <= 2_000_000)
+            #expect(written.value == 1)
+            #expect(store.state.withLock { $0.packBytesInMemory } <= 800_000)
             latch.open()
             try await group.waitForAll()
         }

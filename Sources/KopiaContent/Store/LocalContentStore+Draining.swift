@@ -14,8 +14,9 @@ extension LocalContentStore {
     private var isDraining: Bool { storage.takesBlobsInParts && format.retention == nil }
 
     /// Encrypted bytes in memory while packs are handed over: `write` waits before it encrypts a content that would pass
-    /// this, unless nothing is under way that could make room.
-    private var packBytesMax: Int { packSize / 2 }
+    /// this, unless nothing is under way that could make room. Of a longer content only two thirds of this count, or it would
+    /// wait until nothing else is there: at most 1/15 of a pack and the longest content.
+    private var packBytesMax: Int { packSize / 5 }
 
     /// Waits for room for the encrypted form of a content.
     ///
@@ -37,7 +38,7 @@ extension LocalContentStore {
 
     private static func mustWait(_ state: StoreState, for count: Int, _ bytes: Int) -> Bool {
         guard !state.drains.isEmpty || !state.uploads.isEmpty || state.reservedBytes > 0 else { return false }
-        return state.packBytesInMemory + state.reservedBytes + count > bytes
+        return state.packBytesInMemory + state.reservedBytes + min(count, bytes / 3 * 2) > bytes
     }
 
     /// The bytes are in a pack now, or given up.

@@ -21,7 +21,7 @@ import Synchronization
 /// Memory:
 /// - index: 41 bytes a content (`MergedIndex`), twice that while it is loaded again after a compaction; up to 200,000
 ///   entries that are not published yet, 60 MB for the moment in which their index is written;
-/// - packs, where the storage takes blobs in parts (a folder): half of `maxPackSize`, or one content more than that when
+/// - packs, where the storage takes blobs in parts (a folder): 1/5 of `maxPackSize`, or 1/15 and the longest content, more when
 ///   nothing is under way that could make room; 1 MiB in each writer, of which there are `packsInFlightMax` + 2;
 /// - packs elsewhere: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
 ///   packs that wait for the storage and packs being filled hold that much, or so many packs wait; calls that were under

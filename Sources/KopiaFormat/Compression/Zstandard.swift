@@ -1,15 +1,28 @@
 internal import CZstd
+internal import Glibc
 internal import Synchronization
 
 /// zstd through libzstd: frames without dictionary. Up to level 19 libzstd's window is at most 8 MiB, which every decoder
 /// accepts; kopia's names map to levels far below.
 ///
-/// Concurrency and memory: contexts are reused; at most 8 idle ones of each kind are kept (about 1 MiB each at level 1,
-/// 10 MiB at level 7).
+/// Concurrency and memory: contexts are reused, if possible by the thread that had them, whose core's cache has their tables. At most 8 idle ones of each kind are kept (about 1 MiB
+/// each at level 1, 10 MiB at level 7).
 enum Zstandard {
+    /// What replaces a level's own parameters for long inputs; libzstd has others for those up to `shortLengthMax`.
+    struct Tuning {
+        /// log2 of the bytes it looks back on.
+        let windowLog: Int32
+        /// log2 of the hash table's entries of 4 bytes.
+        let hashLog: Int32
+        /// Bytes.
+        let minMatch: Int32
+    }
+
+    private static let shortLengthMax = 128 << 10
+
     /// `header ‖ frame`, or nil when that would be longer than `lengthMax`.
     static func compress(
-        _ plaintext: [UInt8], level: Int32, hashLog: Int32 = 0, header: [UInt8], lengthMax: Int
+        _ plaintext: [UInt8], level: Int32, tuning: Tuning? = nil, header: [UInt8], lengthMax: Int
     ) throws(FormatError) -> [UInt8]? {
         guard lengthMax > header.count, let context = compressors.take() else {
             if lengthMax <= header.count { return nil }
@@ -18,7 +31,11 @@ enum Zstandard {
         defer { compressors.give(context) }
         _ = ZSTD_CCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
         _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_compressionLevel, level)
-        _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_hashLog, hashLog)
+        if let tuning, plaintext.count > shortLengthMax {
+            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_windowLog, tuning.windowLog)
+            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_hashLog, tuning.hashLog)
+            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_minMatch, tuning.minMatch)
+        }
         var code = 0
         var output = OutputBuffers.take(lengthMax)
         output.append(addingCapacity: lengthMax) { (span: inout OutputSpan<UInt8>) in
@@ -73,7 +90,11 @@ enum Zstandard {
     // MARK: Contexts
 
     /// `@unchecked Sendable`: a context is either idle in the pool or with the one caller that took it.
-    private struct Context: @unchecked Sendable { let pointer: OpaquePointer }
+    private struct Context: @unchecked Sendable {
+        let pointer: OpaquePointer
+        /// The one that used it last; of a computing thread the kernel keeps the core.
+        var thread: pthread_t = 0
+    }
 
     private final class Pool: Sendable {
         private let idle = Mutex<[Context]>([])
@@ -85,10 +106,19 @@ enum Zstandard {
             self.free = free
         }
 
-        func take() -> Context? { idle.withLock { $0.popLast() } ?? make().map { Context(pointer: $0) } }
+        func take() -> Context? {
+            let thread = pthread_self()
+            let found = idle.withLock { idle -> Context? in
+                guard let warm = idle.lastIndex(where: { $0.thread == thread }) else { return idle.popLast() }
+                return idle.remove(at: warm)
+            }
+            return found ?? make().map { Context(pointer: $0) }
+        }
 
         func give(_ context: Context) {
-            let isKept = idle.withLock { idle in
+            var context = context
+            context.thread = pthread_self()
+            let isKept = idle.withLock { [context] idle in
                 guard idle.count < 8 else { return false }
                 idle.append(context)
                 return true

@@ -4,7 +4,7 @@ internal import COpenSSL
 ///
 /// Source: kopia `internal/crypto/scrypt.go`, `pb_key_deriver_pbkdf2.go`; `kopia-format` §2.2.
 public enum KeyDerivation: String, Sendable, Hashable, CaseIterable {
-    /// Needs 16 MiB while it runs (a debug build 64: there libcrypto does it, as ours would be slow without optimisation).
+    /// Needs 32 MiB while it runs (a debug build 64: there libcrypto does it, as ours would be slow without optimisation).
     case scrypt = "scrypt-65536-8-1"
     case pbkdf2 = "pbkdf2-sha256-600000"
 
