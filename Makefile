@@ -18,7 +18,7 @@ help: ## List the targets
 packages: ## Install the Debian packages that are missing (needs root or sudo only then)
 	@.ci/install-packages
 
-tools: ## Install the storage servers and clients that tests use into .build/python
+tools: ## Install the storage servers and clients, and the other majors of PostgreSQL, that tests use into .build
 	@.ci/install-packages python3-venv
 	@.ci/install-python-tools
 

@@ -28,6 +28,8 @@ struct BackupRecord: Sendable, Hashable {
     var roles: RoleClosure
     /// Owners and grants in the database; nil in records of before.
     var privileges: PrivilegeRecord?
+    /// What older servers do not know; empty in records of before.
+    var needs: [VersionNeed] = []
     var dumpFile: String
     var dumpBytes: Int64
     var dumpProgram: String
@@ -53,7 +55,7 @@ struct BackupRecord: Sendable, Hashable {
                 "lagSeconds": lagSeconds.map { .double($0) } ?? .null, "databaseBytes": .integer(databaseBytes),
             ],
             "database": database.json, "extensions": .array(extensions.map(\.json)), "roles": roles.json,
-            "privileges": privileges?.json ?? .null,
+            "privileges": privileges?.json ?? .null, "needs": .array(needs.map(\.json)),
             "dump": [
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
@@ -107,6 +109,7 @@ struct BackupRecord: Sendable, Hashable {
         extensions = (value["extensions"]?.arrayValue ?? []).compactMap { DatabaseExtension(json: $0) }
         roles = RoleClosure(json: value["roles"] ?? .null)
         privileges = value["privileges"].flatMap { PrivilegeRecord(json: $0) }
+        needs = (value["needs"]?.arrayValue ?? []).compactMap { VersionNeed(json: $0) }
         let dump = value["dump"]
         dumpFile = dump?["file"]?.stringValue ?? ""
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
@@ -136,6 +139,7 @@ struct BackupRecord: Sendable, Hashable {
         extensions = session.extensions
         roles = session.roles
         privileges = session.privileges
+        needs = session.needs
         self.dumpFile = dumpFile
         self.dumpBytes = dumpBytes
         dumpProgram = "pg_dump \(options.program.version)"

@@ -199,11 +199,11 @@ struct RestoreRun: Sendable {
             sourceMajor: record?.serverMajor, databaseBytes: record?.databaseBytes, dumpBytes: file.length,
             applicationUser: application?.user, owners: record?.privileges?.owners,
             scope: record?.scope ?? DumpScope(), mayReplace: choices.replace,
-            isInPlace: choices.inPlace)
+            isInPlace: choices.inPlace, needs: record?.needs ?? [])
         demand.targetSpace = choices.targetSpace
         if let record {
             demand.grantees = record.privileges.map { privileges in
-                Set(privileges.entries.filter { $0.object != "schema public" }.map(\.role))
+                Set(privileges.entries.filter { $0.object != PrivilegeRecord.publicSchema }.map(\.role))
             }
             demand.tablespaces = record.database.tablespaces
         } else {

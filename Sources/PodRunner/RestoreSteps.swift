@@ -79,6 +79,7 @@ extension RestoreRun {
         let side = settings.with(database: journal.sideName)
         let loaded = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
+                try await client.liftTimeLimits()
                 var loader = DumpLoader(client)
                 loader.jobs = choices.jobs
                 loader.beforeSection = { [context] count, connections in
@@ -89,6 +90,7 @@ extension RestoreRun {
                     try await client.letCreate(helper, in: "public")
                     loader.afterSchema = { try await client.letCreate(helper, in: $0) }
                 }
+                if record?.privileges?.isPublicOpen == true { try await client.openPublic() }
                 return try await loader.load { [file, context] write in
                     try await file.forEachChunk { chunk in
                         beat.add(chunk.count)
@@ -178,8 +180,7 @@ extension RestoreRun {
             try await maintenance.finish(journal)
             context.pass("left")
             // An administrator of the same name gets back what it was a member of when the backup was made.
-            let former = plan.roles.memberships.filter { $0.member == server.user }.map(\.role)
-            try await server.join(server.unjoined(former))
+            try await server.rejoin(plan.roles.memberships)
             context.pass("done")
             if occupancy != .absent {
                 report.kept = RestoreReport.Kept(

@@ -82,11 +82,25 @@ extension RestoreRun {
     ) async throws {
         let found = try await PostgresClient.with(side) { try await PrivilegeRecord.read(from: $0) }
         let isPart = !(record?.scope.tables ?? []).isEmpty
-        let (tolerated, lost) = recorded.lost(in: found, onlyOf: isPart ? found : nil).partitioned { entry in
-            // Of the schema every new database has, each major has its own idea.
-            record?.serverMajor != server.major && entry.object == "schema public"
+        let servers = Set(record?.roles.roles.filter(\.isSuperuser).map(\.name) ?? [])
+        let (tolerated, other) = recorded.lost(in: found, onlyOf: isPart ? found : nil).partitioned { entry in
+            // Of the schema every new database has, each major has its own idea, and one of the server's own roles may own it.
+            entry.object == PrivilegeRecord.publicSchema
+                && (record?.serverMajor != server.major
+                    || (entry.kind == "owner" && (DatabaseRole.isReserved(entry.role) || servers.contains(entry.role))))
         }
         report.warnings += tolerated.map { "\($0.description) in the backup, not in PostgreSQL \(server.major)" }
+        let (unknown, lost) = other.partitioned { entry in
+            // Default privileges that gave nothing but that are none, and the owner has the rest without them.
+            guard server.major < 17 else { return false }
+            return entry.privilege == "MAINTAIN"
+                || (entry.kind == "default" && entry.object == "tables of \(entry.role)")
+        }
+        if !unknown.isEmpty {
+            report.warnings.append(
+                "PostgreSQL \(server.major) does not know the privilege MAINTAIN: \(unknown.count) grants of it are left out"
+            )
+        }
         var memberships = try await lostMemberships(server)
         if report.isDrill {
             report.warnings += memberships.map { "\($0) in the backup and not here; a restore would make it so" }
@@ -113,9 +127,9 @@ extension RestoreRun {
                 """
             ).rows.map { "\(try $0.required("member")) belongs to \(try $0.required("role"))" })
         // The administrator's own come back at the end.
-        return (record?.roles.memberships ?? []).filter { $0.member != server.user && $0.role != server.user }.map {
-            "\($0.member) belongs to \($0.role)"
-        }.filter { !present.contains($0) }
+        return (record?.roles.memberships ?? []).filter {
+            $0.member != server.user && $0.role != server.user && $0.isPossible(targetMajor: server.major)
+        }.map { "\($0.member) belongs to \($0.role)" }.filter { !present.contains($0) }
     }
 
     /// - Parameter what: what is wrong with the tables, in a sentence.

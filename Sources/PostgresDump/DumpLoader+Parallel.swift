@@ -80,6 +80,7 @@ extension DumpLoader {
         do {
             return try await PostgresClient.with(settings) { client in
                 isOpen = true
+                try await client.liftTimeLimits()
                 return try await withClients(count, settings, open + [client], body)
             }
         } catch let error as PostgresError where error.sqlState == "53300" && !isOpen && !open.isEmpty {

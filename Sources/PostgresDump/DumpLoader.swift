@@ -112,7 +112,14 @@ public struct DumpLoader: Sendable {
     }
 
     private func perform(_ statement: DumpStatement, _ state: borrowing Mutex<LoadState>) async throws {
-        let text = statement.text
+        let text = statement.text(targetMajor: client.serverMajor)
+        guard !text.isEmpty else {
+            state.withLock { $0.report.leftOut.append(statement.excerpt) }
+            return
+        }
+        if text.count != statement.text.count {
+            state.withLock { $0.report.leftOut.append("MAINTAIN of \(statement.excerpt)") }
+        }
         let outcome: StatementOutcome
         do {
             outcome = try await attempt(statement) { try $0.run(statement: text) }
@@ -279,8 +286,16 @@ extension DumpStatement {
     /// Its first 1000 bytes as text.
     var head: String { String(decoding: text.prefix(1000), as: UTF8.self) }
 
-    /// A managed server's extensions belong to its provider, and only an owner may comment on them.
-    var isHarmlessWithoutPermission: Bool { head.hasPrefix("COMMENT ON EXTENSION ") }
+    /// A managed server's extensions belong to its provider, and only an owner may comment on them. The schema `public` of a
+    /// new database belongs to a role of the server's (`PrivilegeRecord.owners`): what the dump says of it and cannot be done is
+    /// found when the privileges are compared.
+    var isHarmlessWithoutPermission: Bool {
+        guard let end = head.firstIndex(of: ";") else { return false }
+        let line = head[..<end].filter { $0 != "\"" }
+        return line.hasPrefix("COMMENT ON EXTENSION ") || line.hasPrefix("ALTER SCHEMA public OWNER TO ")
+            || line.hasPrefix("COMMENT ON SCHEMA public ")
+            || ((line.hasPrefix("GRANT ") || line.hasPrefix("REVOKE ")) && line.contains(" ON SCHEMA public "))
+    }
 
     /// For messages, in one line.
     var excerpt: String {

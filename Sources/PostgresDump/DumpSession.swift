@@ -8,6 +8,7 @@ public struct DumpSession: Sendable {
     public let extensions: [DatabaseExtension]
     public let roles: RoleClosure
     public let privileges: PrivilegeRecord
+    public let needs: [VersionNeed]
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
     /// Tables with rows of their own, for progress; partitioned tables have none.
@@ -25,10 +26,7 @@ public struct DumpSession: Sendable {
         body: (DumpSession) async throws -> Value
     ) async throws -> Value {
         try await PostgresClient.with(settings) { client in
-            // Limits meant for applications would end a long dump.
-            try await client.query(
-                "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-            if client.serverMajor >= 17 { try await client.query("SET transaction_timeout = 0") }
+            try await client.liftTimeLimits()
             try await preparing(client)
             try await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let snapshot = try await client.query("SELECT pg_catalog.pg_export_snapshot() AS snapshot").single()
@@ -38,7 +36,8 @@ public struct DumpSession: Sendable {
                 source: try await SourceFacts.read(from: client), database: database,
                 extensions: try await DatabaseExtension.all(in: client),
                 roles: try await RoleClosure.read(from: client),
-                privileges: try await PrivilegeRecord.read(from: client), snapshot: try snapshot.required("snapshot"),
+                privileges: try await PrivilegeRecord.read(from: client),
+                needs: try await VersionNeed.all(in: client), snapshot: try snapshot.required("snapshot"),
                 tableCount: try await client.query(tableCountSQL).single().integer("count"),
                 copySettings: CopyTextSettings(
                     encoding: database.encoding, monetaryLocale: try money.required("locale")),

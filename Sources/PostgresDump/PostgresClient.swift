@@ -70,6 +70,14 @@ public final class PostgresClient: Sendable {
         }
     }
 
+    /// Takes back limits of time that a server, database or role sets for applications: each would end hours of work.
+    public func liftTimeLimits() async throws {
+        var names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+        if serverMajor >= 14 { names.append("idle_session_timeout") }
+        if serverMajor >= 17 { names.append("transaction_timeout") }
+        try await query(names.map { "SET \($0) = 0" }.joined(separator: "; "))
+    }
+
     /// The server's version as a number: 150020 for 15.20.
     public var serverVersion: Int { connection.serverVersion }
     public var serverMajor: Int { serverVersion / 10_000 }

@@ -29,7 +29,8 @@ public struct PostgresProgram: Sendable, Hashable {
         if let newer = found.filter({ $0.major > serverMajor }).min(by: { $0.major < $1.major }) { return newer }
         if acceptsOlder, let older = found.max(by: { $0.major < $1.major }) { return older }
         let hint =
-            "install the client programs of PostgreSQL \(serverMajor) or newer, or name their folder with --pg-bin-dir"
+            "install the client programs of PostgreSQL \(serverMajor) or newer (Debian: postgresql-client-\(serverMajor), where "
+            + "the distribution lacks it from PostgreSQL's own apt repository), or name their folder with --pg-bin-dir"
         if let older = found.max(by: { $0.major < $1.major }) {
             throw PostgresError(
                 .version,

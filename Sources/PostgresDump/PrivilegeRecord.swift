@@ -42,8 +42,20 @@ public struct PrivilegeRecord: Sendable, Hashable {
 
     public init(entries: [Entry]) { self.entries = entries }
 
-    /// Roles that own anything.
-    public var owners: Set<String> { Set(entries.filter { $0.kind == "owner" }.map(\.role)) }
+    /// Roles that own anything but the schema `public`, which every server gives to one of its own: up to PostgreSQL 14 to its
+    /// superuser, since then to the database's owner.
+    public var owners: Set<String> {
+        Set(entries.filter { $0.kind == "owner" && $0.object != Self.publicSchema }.map(\.role))
+    }
+
+    public static let publicSchema = "schema public"
+
+    /// Whether everybody may create objects in the schema `public`: the default up to PostgreSQL 14.
+    public var isPublicOpen: Bool {
+        entries.contains {
+            $0.kind == "grant" && $0.object == Self.publicSchema && $0.role.isEmpty && $0.privilege == "CREATE"
+        }
+    }
 
     /// What is here and not there.
     ///
@@ -136,7 +148,7 @@ public struct PrivilegeRecord: Sendable, Hashable {
              AND t.attnum > 0 AND NOT t.attisdropped, pg_catalog.aclexplode(t.attacl) a
         UNION ALL
         SELECT 'default', CASE f.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
-                                               WHEN 'T' THEN 'types' ELSE 'schemas' END
+                                               WHEN 'T' THEN 'types' WHEN 'L' THEN 'large objects' ELSE 'schemas' END
                || ' of ' || pg_catalog.pg_get_userbyid(f.defaclrole)
                || coalesce(' in ' || (SELECT o.name FROM ours o WHERE o.oid = f.defaclnamespace), ''),
                CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable

@@ -29,13 +29,13 @@ public struct RestoreJournal: Sendable, Hashable {
     /// When a kept database may be dropped.
     public var keepUntil: Timestamp?
     /// Roles the administrator joined for the time of the restore.
-    public var joined: [String]
+    public var joined: [JoinedRole]
     /// The comment that belongs here: it comes back when the journal goes.
     public var comment: String?
 
     public init(
         kind: Kind, run: String, database: String, snapshot: String, step: String, startTime: Timestamp,
-        joined: [String] = [], comment: String? = nil, keepUntil: Timestamp? = nil
+        joined: [JoinedRole] = [], comment: String? = nil, keepUntil: Timestamp? = nil
     ) {
         self.kind = kind
         self.run = run
@@ -64,7 +64,7 @@ public struct RestoreJournal: Sendable, Hashable {
                 "format": 1, "kind": .string(kind.rawValue), "run": .string(run), "database": .string(database),
                 "snapshot": .string(snapshot), "step": .string(step), "started": .string(startTime.description),
                 "updated": .string(updateTime.description), "keepUntil": optional(keepUntil?.description),
-                "joined": .array(joined.map { .string($0) }), "comment": optional(comment),
+                "joined": .array(joined.map(\.json)), "comment": optional(comment),
             ])
     }
 
@@ -81,7 +81,7 @@ public struct RestoreJournal: Sendable, Hashable {
         self.init(
             kind: kind, run: run, database: database, snapshot: json["snapshot"]?.stringValue ?? "",
             step: json["step"]?.stringValue ?? "", startTime: time("started") ?? Timestamp(seconds: 0),
-            joined: (json["joined"]?.arrayValue ?? []).compactMap(\.stringValue),
+            joined: (json["joined"]?.arrayValue ?? []).compactMap { JoinedRole(json: $0) },
             comment: json["comment"]?.stringValue, keepUntil: time("keepUntil"))
         updateTime = time("updated") ?? startTime
     }
@@ -149,11 +149,10 @@ extension TargetServer {
     ///
     /// - Throws: `PostgresError.Code.targetInUse` naming who holds it.
     public func lock(_ database: String) async throws {
+        try await client.liftTimeLimits()
         try await client.query(
-            "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '30s'; "
-                + "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4")
-        if major >= 14 { try await client.query("SET idle_session_timeout = 0") }
-        if major >= 17 { try await client.query("SET transaction_timeout = 0") }
+            "SET lock_timeout = '30s'; SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; "
+                + "SET tcp_keepalives_count = 4")
         // The session of a restore that was just killed may have a statement to finish.
         for _ in 0..<100 {
             if try await tryLock(database) { return }

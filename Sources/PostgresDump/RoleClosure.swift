@@ -138,7 +138,7 @@ public struct RoleClosure: Sendable, Hashable {
                 withAdmin: membership["admin_option"]?.boolValue ?? false,
                 withInherit: membership["inherit_option"]?.boolValue, withSet: membership["set_option"]?.boolValue)
         }
-        return RoleClosure(roles: roles, memberships: memberships)
+        return RoleClosure(roles: roles, memberships: RoleMembership.merged(memberships))
     }
 }
 
@@ -175,6 +175,44 @@ extension DatabaseRole {
 }
 
 extension RoleMembership {
+    /// One for each role and member, with what any of them gives: from PostgreSQL 16 on each who grants makes one.
+    static func merged(_ memberships: [RoleMembership]) -> [RoleMembership] {
+        func either(_ left: Bool?, _ right: Bool?) -> Bool? {
+            left == nil && right == nil ? nil : left ?? false || right ?? false
+        }
+        var merged: [RoleMembership] = []
+        for next in memberships {
+            let same = merged.firstIndex { $0.role == next.role && $0.member == next.member }
+            guard let same else {
+                merged.append(next)
+                continue
+            }
+            merged[same].withAdmin = merged[same].withAdmin || next.withAdmin
+            merged[same].withInherit = either(merged[same].withInherit, next.withInherit)
+            merged[same].withSet = either(merged[same].withSet, next.withSet)
+        }
+        return merged
+    }
+
+    /// Whether it gives the role's rights or lets act as it, and not only manage it.
+    public var givesRights: Bool { withInherit != false || withSet != false }
+
+    /// Before PostgreSQL 16 every membership gives rights, so that one which gave none must not be made.
+    public func isPossible(targetMajor: Int) -> Bool { targetMajor >= 16 || givesRights }
+
+    /// What an older server cannot express, for people.
+    func difference(targetMajor: Int) -> String? {
+        guard targetMajor < 16 else { return nil }
+        guard givesRights else {
+            return
+                "\(member) could manage \(role) without belonging to it, which PostgreSQL \(targetMajor) cannot: left out"
+        }
+        guard withInherit == false || withSet == false else { return nil }
+        let lacks = withInherit == false ? "INHERIT" : "SET"
+        return
+            "\(member) belonged to \(role) without \(lacks), which PostgreSQL \(targetMajor) cannot: it belongs to it wholly"
+    }
+
     /// - Parameter targetMajor: the options exist from 16 on.
     public func grantStatement(targetMajor: Int) -> String {
         let grant = "GRANT \(SQLText.identifier(role)) TO \(SQLText.identifier(member))"
@@ -214,7 +252,23 @@ extension RoleClosure {
         }
         let names = Set(roles.map(\.name))
         for membership in memberships where names.contains(membership.member) {
-            text += "\(membership.grantStatement(targetMajor: 15));\n"
+            let old = membership.grantStatement(targetMajor: 15)
+            let new = membership.grantStatement(targetMajor: 16)
+            guard membership.withInherit == false || membership.withSet == false else {
+                text += "\(old);\n"
+                continue
+            }
+            // Text, because an older server cannot even read the newer statement.
+            let orElse = membership.givesRights ? "\n  ELSE\n    \(old);" : ""
+            let body = """
+
+                BEGIN
+                  IF pg_catalog.current_setting('server_version_num')::int >= 160000 THEN
+                    EXECUTE \(SQLText.literal(new));\(orElse)
+                  END IF;
+                END
+                """
+            text += "DO \(SQLText.dollarQuoted(body + "\n"));\n"
         }
         return text
     }

@@ -60,11 +60,13 @@ public struct RestoreDemand: Sendable {
     public var scope: DumpScope
     public var mayReplace: Bool
     public var isInPlace: Bool
+    /// What in the dump only newer servers know.
+    public var needs: [VersionNeed]
 
     public init(
         database: String, properties: DatabaseProperties?, roles: RoleClosure, extensions: [DatabaseExtension],
         sourceMajor: Int?, databaseBytes: Int64?, dumpBytes: Int64, applicationUser: String?, owners: Set<String>?,
-        scope: DumpScope, mayReplace: Bool, isInPlace: Bool
+        scope: DumpScope, mayReplace: Bool, isInPlace: Bool, needs: [VersionNeed]
     ) {
         self.database = database
         self.properties = properties
@@ -78,6 +80,7 @@ public struct RestoreDemand: Sendable {
         self.scope = scope
         self.mayReplace = mayReplace
         self.isInPlace = isInPlace
+        self.needs = needs
     }
 }
 
@@ -98,7 +101,7 @@ public struct TargetPreflight: Sendable {
     /// - Throws: `PostgresError` when the server cannot be asked.
     public func checks() async throws -> [PreflightCheck] {
         let occupancy = try await server.occupancy(of: demand.database)
-        var checks = [try await version(), try await writable(), privileges()]
+        var checks = [try await version(occupancy), try await writable(), privileges()]
         checks.append(try await roles())
         checks.append(try await grantees())
         checks.append(try await tablespaces())
@@ -111,7 +114,7 @@ public struct TargetPreflight: Sendable {
         return checks
     }
 
-    private func version() async throws -> PreflightCheck {
+    private func version(_ occupancy: TargetServer.Occupancy) async throws -> PreflightCheck {
         let text = try await server.client.query("SHOW server_version").single().required("server_version")
         guard let source = demand.sourceMajor else {
             return PreflightCheck("version", .go, "PostgreSQL \(text); the snapshot does not say what was dumped")
@@ -119,9 +122,24 @@ public struct TargetPreflight: Sendable {
         guard source > server.major else {
             return PreflightCheck("version", .go, "PostgreSQL \(text) takes the dump of \(source)")
         }
+        let finding = "PostgreSQL \(text) is older than the \(source) that was dumped"
+        let unknown = demand.needs.filter { $0.major > server.major }
+        guard unknown.isEmpty else {
+            return PreflightCheck(
+                "version", .noGo, "\(finding) and does not know: \(unknown.map(\.description).joined(separator: "; "))",
+                hint: "restore to PostgreSQL \(unknown.map(\.major).max() ?? source) or newer")
+        }
+        guard !demand.isInPlace || occupancy == .absent else {
+            return PreflightCheck(
+                "version", .noGo,
+                "\(finding): should it refuse something in the dump, the database would have been dropped already",
+                hint: "restore beside the database (without --in-place), or to PostgreSQL \(source) or newer")
+        }
         return PreflightCheck(
-            "version", .warning, "PostgreSQL \(text) is older than the \(source) that was dumped",
-            hint: "settings it does not know are left out by list; anything else that is new stops the restore")
+            "version", .warning, finding,
+            hint:
+                "settings and privileges it does not know are left out by list; anything else that is new stops the restore"
+        )
     }
 
     private func writable() async throws -> PreflightCheck {
@@ -186,6 +204,7 @@ public struct TargetPreflight: Sendable {
                 "objects of the dump belong to \(unreachable.sorted().listed), to whom \(server.user) can hand nothing",
                 hint: "restore as a superuser, or change the owners on the source (REASSIGN OWNED) and back up again")
         }
+        if let obstacle = try await obstacle(of: wanted, superusers) { return obstacle }
         let plural = wanted.count == 1 ? "role" : "roles"
         return PreflightCheck(
             "roles", .go,

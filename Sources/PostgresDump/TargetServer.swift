@@ -102,6 +102,8 @@ extension TargetServer {
         where membership.member != user && membership.role != user && present.contains(membership.member) {
             // A drill leaves those alone that were there before.
             if drill != nil, existing.contains(membership.member), existing.contains(membership.role) { continue }
+            if let difference = membership.difference(targetMajor: major) { warnings.append(difference) }
+            guard membership.isPossible(targetMajor: major) else { continue }
             await tolerate(membership.grantStatement(targetMajor: major), &warnings)
         }
         return warnings
@@ -148,53 +150,6 @@ extension TargetServer {
         let verifier = try client.scramVerifier(user: name, password: password)
         try await client.query(
             "\(verb) ROLE \(SQLText.identifier(name)) WITH LOGIN PASSWORD \(SQLText.literal(verifier))")
-    }
-
-    /// Joins the connected administrator to roles whose objects it must hand over, for the time of a restore.
-    ///
-    /// - Throws: `PostgresError` when the administrator may not.
-    public func join(_ roles: [String]) async throws {
-        let options = major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""
-        for role in roles { try await client.query("GRANT \(SQLText.identifier(role)) TO CURRENT_USER\(options)") }
-    }
-
-    /// Which of these the administrator has to join, because it does not belong to them.
-    ///
-    /// - Throws: `PostgresError`.
-    public func unjoined(_ roles: [String]) async throws -> [String] {
-        if isSuperuser { return [] }
-        let kinds = major >= 16 ? ["USAGE", "SET"] : ["USAGE"]
-        let checks = kinds.map { "pg_catalog.pg_has_role(current_user, $1, '\($0)')" }.joined(separator: " AND ")
-        var missing: [String] = []
-        for role in roles where role != user && !DatabaseRole.isReserved(role) && !missing.contains(role) {
-            if try await !client.query("SELECT \(checks) AS has", [role]).single().bool("has") { missing.append(role) }
-        }
-        return missing
-    }
-
-    /// Leaves roles; those that do not exist any more, or that the administrator does not belong to, are fine.
-    public func leave(_ roles: [String]) async throws {
-        let present = try await roleNames()
-        for role in roles where present.contains(role) {
-            try await client.query("REVOKE \(SQLText.identifier(role)) FROM CURRENT_USER")
-        }
-    }
-
-    /// Joins the owners of databases for the time of `body`: renaming, commenting on and dropping need that.
-    public func asOwner<Value: Sendable>(of owners: [String], _ body: () async throws -> Value) async throws -> Value {
-        let missing = try await unjoined(owners)
-        try await join(missing)
-        do {
-            let value = try await body()
-            try await leave(missing)
-            return value
-        } catch {
-            let (settings, missing) = (client.settings, missing)
-            await Task {
-                try? await PostgresClient.with(settings) { try await TargetServer($0).leave(missing) }
-            }.value
-            throw error
-        }
     }
 }
 
@@ -252,8 +207,23 @@ extension PostgresClient {
     /// object that needs it.
     public func letCreate(_ role: String, in schema: String) async throws {
         do {
+            let mayAlready = try await query(
+                "SELECT pg_catalog.has_schema_privilege($1, $2, 'CREATE') AS may", [role, schema]
+            ).single().bool("may")
+            if mayAlready { return }
             try await query("GRANT CREATE ON SCHEMA \(SQLText.identifier(schema)) TO \(SQLText.identifier(role))")
         } catch let error as PostgresError where error.code == .permission || error.sqlState == "3F000" {
+            return
+        }
+    }
+
+    /// Lets everybody create objects in the schema `public`, as up to PostgreSQL 14 everybody may: pg_dump of those versions
+    /// leaves out what is the default there.
+    public func openPublic() async throws {
+        guard serverMajor >= 15 else { return }
+        do {
+            try await query("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        } catch let error as PostgresError where error.code == .permission {
             return
         }
     }

@@ -22,13 +22,14 @@ struct PostgresPair: Sendable {
         Program(path: Program.packageFolder + "/examples/flexible-server/postgres-pair.sh")
     }
 
-    static func start(adminPassword: String) async throws -> PostgresPair {
+    /// - Parameter programs: the folder of another PostgreSQL's programs; nil for the machine's own.
+    static func start(adminPassword: String, programs: String? = nil) async throws -> PostgresPair {
         let folder = try TemporaryFolder.make(prefix: "karaffe-servers")
         let output: String
+        var environment = ["PGPAIR_ADMIN_PASSWORD": adminPassword]
+        environment["PGPAIR_BIN"] = programs
         do {
-            output = try await script.with(["PGPAIR_ADMIN_PASSWORD": adminPassword]).succeed([
-                "start", folder + "/pair",
-            ])
+            output = try await script.with(environment).succeed(["start", folder + "/pair"])
         } catch {
             _ = try? await script.run(["stop", folder + "/pair"])
             try? await TemporaryFolder.remove(folder)
@@ -46,7 +47,7 @@ struct PostgresPair: Sendable {
     }
 
     func stop() async throws {
-        try await Self.script.succeed(["stop", folder + "/pair"])
+        try await Self.script.with(["PGPAIR_BIN": bin]).succeed(["stop", folder + "/pair"])
         try await TemporaryFolder.remove(folder)
     }
 

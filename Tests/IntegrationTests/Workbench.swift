@@ -85,8 +85,12 @@ struct Workbench: ~Copyable {
         try await podRunner.succeed(["repository", "create", "--repository", repositoryURL])
     }
 
-    /// With the repository's password in the environment.
-    var podRunner: Program { Program.podRunner.with(["KOPIA_PASSWORD": repositoryPassword]) }
+    /// With the repository's password in the environment, and the servers' own pg_dump first in the search path.
+    var podRunner: Program {
+        Program.podRunner.with([
+            "KOPIA_PASSWORD": repositoryPassword, "PATH": "\(pair.bin):/usr/local/bin:/usr/bin:/bin",
+        ])
+    }
 
     /// With the administrator's connection to the standby as well.
     func podRunner(reading database: String) -> Program {

@@ -8,7 +8,8 @@ import Testing
     private static let journal = RestoreJournal(
         kind: .building, run: "0123456789abcdef0123456789abcdef", database: "it's \"app\" \\ ü\n", snapshot: "s1",
         step: "load",
-        startTime: Timestamp(seconds: 1_800_000_000), joined: ["a'b", "c"], comment: "the \"comment\"",
+        startTime: Timestamp(seconds: 1_800_000_000), joined: [JoinedRole("a'b"), JoinedRole("c", kept: .set)],
+        comment: "the \"comment\"",
         keepUntil: Timestamp(seconds: 1_800_086_400))
 
     @Test func aJournalComesBackFromAComment() {

@@ -9,8 +9,10 @@
 #   PGPAIR_PRIMARY=127.0.0.1 PGPAIR_STANDBY=127.0.0.2 PGPAIR_PORT=… PGPAIR_SOCKETS=… PGPAIR_CA=… PGPAIR_BIN=…
 #
 # Roles made: `postgres` (superuser, only through the socket folder, no password there), `flexadmin` (password in
-# FOLDER/admin-password, taken from $PGPAIR_ADMIN_PASSWORD when set): may create roles and databases and read all data,
-# but is no superuser, as the administrator of a flexible server.
+# FOLDER/admin-password, taken from $PGPAIR_ADMIN_PASSWORD when set): may create roles and databases and, as a member of
+# `azure_pg_admin`, read all data, but is no superuser, as the administrator of a flexible server.
+#
+# PGPAIR_BIN names the folder of the server programs; without it the newest under /usr/lib/postgresql are taken.
 #
 # PostgreSQL refuses to run as root: when root calls, both servers run as the user `postgres`, else as the caller.
 set -euo pipefail
@@ -19,7 +21,8 @@ PATH=$PATH:/usr/sbin:/sbin  # runuser
 
 fail() { echo "postgres-pair: $*" >&2; exit 1; }
 
-find_bin() {
+find_bin() { # folder
+    if [ -x "$1/programs/bin/pg_ctl" ]; then echo "$1/programs/bin"; return; fi
     if [ -n "${PGPAIR_BIN:-}" ]; then echo "$PGPAIR_BIN"; return; fi
     local candidate
     for candidate in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V -r); do
@@ -53,14 +56,14 @@ PY
 start() {
     local folder=$1 bin port
     [ ! -e "$folder" ] || fail "$folder exists already; give a folder that does not"
-    bin=$(find_bin)
+    bin=$(find_bin "$folder")
     port=${PGPAIR_PORT:-$(free_port)}
     mkdir -p "$folder"
     chmod 711 "$folder"
     folder=$(cd "$folder" && pwd)
     mkdir "$folder/sockets"
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$folder/server.key" -out "$folder/server.crt" -days 2 \
-        -subj /CN=flexible-server -addext 'subjectAltName=DNS:localhost,DNS:rw.poc.postgres.database.azure.com,DNS:ro.poc.postgres.database.azure.com,IP:127.0.0.1,IP:127.0.0.2' 2>/dev/null
+        -subj /CN=flexible-server -addext 'subjectAltName=DNS:localhost,DNS:rw.poc.postgres.database.azure.com,DNS:ro.poc.postgres.database.azure.com,IP:127.0.0.1,IP:127.0.0.2,DNS:127.0.0.1,DNS:127.0.0.2' 2>/dev/null
     if [ -n "${PGPAIR_ADMIN_PASSWORD:-}" ]; then
         printf %s "$PGPAIR_ADMIN_PASSWORD" > "$folder/admin-password"
     else
@@ -73,6 +76,14 @@ start() {
         chown postgres: "$folder" "$folder/sockets" "$folder/server.key" "$folder/server.crt"
     fi
     chmod 600 "$folder/admin-password" "$folder/replication-password"
+    # Programs in a folder that is closed to the servers' user are copied.
+    if ! as_server_user test -x "$bin/initdb"; then
+        cp -a "$(dirname "$bin")" "$folder/programs"
+        chmod -R a+rX "$folder/programs"
+        bin=$folder/programs/bin
+    fi
+    # A standby loads libpq, and must not get another version's.
+    if [ -e "$bin/../lib/libpq.so.5" ]; then export LD_LIBRARY_PATH=$bin/../lib; fi
 
     as_server_user "$bin/initdb" -D "$folder/primary" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 \
         --locale=C.UTF-8 --no-sync --no-instructions > "$folder/initdb.log" 2>&1 || fail "initdb failed: $(tail -3 "$folder/initdb.log")"
@@ -102,7 +113,8 @@ HBA
     admin_password=$(cat "$folder/admin-password")
     as_server_user "$bin/psql" -h "$folder/sockets" -p "$port" -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 > /dev/null <<SQL
 CREATE ROLE replicator REPLICATION LOGIN PASSWORD '$(cat "$folder/replication-password")';
-CREATE ROLE flexadmin LOGIN CREATEDB CREATEROLE PASSWORD '${admin_password//\'/\'\'}' IN ROLE pg_read_all_data, pg_signal_backend, pg_monitor;
+CREATE ROLE azure_pg_admin NOLOGIN CREATEDB CREATEROLE IN ROLE pg_read_all_data, pg_signal_backend, pg_monitor;
+CREATE ROLE flexadmin LOGIN CREATEDB CREATEROLE PASSWORD '${admin_password//\'/\'\'}' IN ROLE azure_pg_admin;
 SQL
     PGPASSWORD=$(cat "$folder/replication-password") as_server_user "$bin/pg_basebackup" \
         -d "host=127.0.0.1 port=$port user=replicator sslmode=verify-full sslrootcert=$folder/server.crt" \
@@ -126,7 +138,7 @@ OUT
 
 stop() {
     local folder=$1 bin server
-    bin=$(find_bin)
+    bin=$(find_bin "$folder")
     for server in standby primary; do
         if [ -f "$folder/$server/postmaster.pid" ]; then
             as_server_user "$bin/pg_ctl" -D "$folder/$server" -m immediate -w -t 30 stop > /dev/null || true

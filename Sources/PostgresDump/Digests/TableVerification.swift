@@ -91,7 +91,8 @@ extension TableDigests {
             statements.append((table, bytes))
         }
         for statement in settings.statements { try await client.query(statement) }
-        try await client.query("SET row_security = off; SET statement_timeout = 0; SET lock_timeout = 0")
+        try await client.liftTimeLimits()
+        try await client.query("SET row_security = off")
         var differences: [TableDifference] = []
         for (table, bytes) in statements {
             let found = try await client.digest(copy: bytes, key: key)

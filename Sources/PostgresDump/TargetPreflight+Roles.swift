@@ -1,0 +1,58 @@
+/// What PostgreSQL 16 changed: CREATEROLE no longer rules over all roles, only over those one has ADMIN on, as who creates a
+/// role does.
+///
+/// Source: PostgreSQL 16 documentation, "Role Attributes" and "Role Membership"; `src/backend/utils/adt/acl.c`
+/// `is_admin_of_role`.
+extension TargetPreflight {
+    /// Roles that are there already and that the restore would have to join, give a password or put into other roles.
+    func obstacle(of wanted: [String], _ superusers: Set<String>) async throws -> PreflightCheck? {
+        guard server.major >= 16, !server.isSuperuser, server.mayCreateRoles else { return nil }
+        let rows = try await server.client.query(
+            """
+            SELECT rolname AS name, pg_catalog.pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION') AS manages,
+                   pg_catalog.pg_has_role(current_user, oid, 'USAGE')
+                     AND pg_catalog.pg_has_role(current_user, oid, 'SET') AS acts
+            FROM pg_catalog.pg_roles
+            """
+        ).rows
+        var (present, managed, acting): (Set<String>, Set<String>, Set<String>) = ([], [], [])
+        for row in rows {
+            let name = try row.required("name")
+            present.insert(name)
+            if try row.bool("manages") { managed.insert(name) }
+            if try row.bool("acts") { acting.insert(name) }
+        }
+        let mine = wanted.filter {
+            present.contains($0) && !superusers.contains($0) && !DatabaseRole.isReserved($0) && $0 != server.user
+        }
+        let hint = { (role: String) in
+            "from PostgreSQL 16 on only who made a role may, or whom that one lets: as such a role, "
+                + "GRANT \(SQLText.identifier(role)) TO \(SQLText.identifier(server.user)) WITH ADMIN OPTION"
+        }
+        let closed = mine.filter { !managed.contains($0) && !acting.contains($0) }
+        if let first = closed.first {
+            return PreflightCheck(
+                "roles", .noGo, "\(server.user) can neither act as nor join \(closed.listed)", hint: hint(first))
+        }
+        if let user = demand.applicationUser, mine.contains(user), !managed.contains(user) {
+            return PreflightCheck(
+                "roles", .noGo, "\(server.user) may not set the password of role \"\(user)\"", hint: hint(user))
+        }
+        let there = Set(
+            try await server.client.query(
+                """
+                SELECT pg_catalog.pg_get_userbyid(roleid) AS role, pg_catalog.pg_get_userbyid(member) AS member
+                FROM pg_catalog.pg_auth_members
+                """
+            ).rows.map { "\(try $0.required("role"))\u{0}\(try $0.required("member"))" })
+        let impossible = demand.roles.memberships.first {
+            $0.member != server.user && $0.role != server.user && present.contains($0.role)
+                && !managed.contains($0.role) && !there.contains("\($0.role)\u{0}\($0.member)")
+        }
+        guard let impossible else { return nil }
+        return PreflightCheck(
+            "roles", .noGo,
+            "\(impossible.member) belonged to \(impossible.role), into which \(server.user) may put nobody",
+            hint: hint(impossible.role))
+    }
+}
