@@ -2,11 +2,15 @@
 """Backups of a real PostgreSQL: against `pg_dump > /dev/null`, and what daily backups store.
 
     postgres.py POD_RUNNER [--megabytes 1024] [--rounds 5] [--days 10] [--rows 300000]
+    postgres.py POD_RUNNER --once --megabytes 20480       one backup of a large database: does memory stay flat?
+    postgres.py POD_RUNNER --databases 200                one `backup --all-databases` of many small ones
 
 Starts the primary and the standby of examples/flexible-server on loopback, in a temporary folder. Times are medians of
-rounds in turns; CPU is user and system time of the program and its children, the server's not included.
+rounds in turns; CPU is user and system time of the program and its children, the server's not included; memory is the
+peak resident size of pod-runner. The large database compresses to about a tenth on the servers' disks: 20 GiB take about
+3 GB there, twice, up to 3 GB of WAL, and 1 GB in the repository.
 """
-import argparse, json, os, pathlib, re, resource, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, re, shutil, statistics, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAIR = HERE.parent / "examples/flexible-server/postgres-pair.sh"
@@ -19,6 +23,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--days", type=int, default=10)
     parser.add_argument("--rows", type=int, default=300_000, help="of the table that changes daily, about 330 bytes each")
+    parser.add_argument("--once", action="store_true", help="one backup of --megabytes, no rounds, memory watched")
+    parser.add_argument("--databases", type=int, default=0, help="back up so many small databases in one run")
     return parser.parse_args()
 
 
@@ -54,17 +60,53 @@ FROM generate_series({first}, {last}) n;
 """
 
 
-def measure(command, environment):
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    result = subprocess.run(command, env=environment, stdout=subprocess.PIPE if command[0] != "sh" else subprocess.DEVNULL, stderr=subprocess.PIPE)
-    seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if result.returncode != 0:
-        sys.exit(f"{command[0]} failed: {result.stderr.decode()}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    output = (result.stdout or b"").decode()
-    line = next((line for line in output.splitlines() if line.startswith("###Phase-output###")), None)
-    value = json.loads(json.loads(line.split(": ", 1)[1])["value"]) if line else None
-    return seconds, cpu, value
+# About 8 kB a row, of which a sixteenth is new: PostgreSQL compresses it, pg_dump writes all of it.
+LARGE = """
+CREATE TABLE large (id bigint PRIMARY KEY, body text);
+INSERT INTO large
+SELECT n, repeat((SELECT string_agg(md5((n * 16 + k)::text), '') FROM generate_series(1, 16) k), 16) FROM generate_series({first}, {last}) n;
+"""
+LARGE_ROW = 8200
+
+
+class Run:
+    """What a program took. `residents` are (seconds, bytes), sampled while it ran."""
+
+    def __init__(self, command, environment, every=None):
+        start = time.monotonic()
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            child = subprocess.Popen(command, env=environment, stdout=output, stderr=errors)
+            self.residents, done = [], threading.Event()
+            watcher = threading.Thread(target=self.watch, args=(child.pid, start, every, done))
+            if every:
+                watcher.start()
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            done.set()
+            if every:
+                watcher.join()
+            output.seek(0), errors.seek(0)
+            if child.returncode != 0:
+                sys.exit(f"{command[0]} failed: {errors.read().decode()[-4000:]}")
+            text = output.read().decode() if command[0] != "sh" else ""
+        self.seconds, self.cpu, self.peak = time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+        lines = [line for line in text.splitlines() if line.startswith("###Phase-output###")]
+        self.value = json.loads(json.loads(lines[-1].split(": ", 1)[1])["value"]) if lines else None
+
+    def watch(self, process, start, every, done):
+        page = os.sysconf("SC_PAGE_SIZE")
+        while not done.wait(every):
+            try:
+                resident = int(pathlib.Path(f"/proc/{process}/statm").read_text().split()[1]) * page
+            except (OSError, IndexError):
+                return
+            self.residents.append((time.monotonic() - start, resident))
+
+
+def repository(options, environment, path):
+    command = [options.pod_runner, "repository", "create", "--repository", f"file://{path}"]
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    return f"file://{path}"
 
 
 def against_pg_dump(servers, options, folder):
@@ -74,22 +116,59 @@ def against_pg_dump(servers, options, folder):
     servers.sql("VACUUM ANALYZE orders", "timed")
     time.sleep(2)
     environment = servers.environment("timed")
-    plain, backups, sizes = [], [], []
+    plain, backups = [], []
     for number in range(options.rounds):
-        plain.append(measure(["sh", "-c", "pg_dump > /dev/null"], environment))
-        repository = f"file://{folder}/timed-{number}"
-        subprocess.run([options.pod_runner, "repository", "create", "--repository", repository], env=environment, check=True, stderr=subprocess.DEVNULL)
-        backups.append(measure([options.pod_runner, "backup", "--repository", repository], environment))
-        sizes.append(backups[-1][2])
+        plain.append(Run(["sh", "-c", "pg_dump > /dev/null"], environment))
+        place = repository(options, environment, f"{folder}/timed-{number}")
+        backups.append(Run([options.pod_runner, "backup", "--repository", place], environment))
         shutil.rmtree(f"{folder}/timed-{number}")
-    median = lambda runs, column: statistics.median(run[column] for run in runs)
-    size = sizes[-1]["logicalSize"]
-    print(f"\n| {size / 1e6:.0f} MB dump, {options.rounds} rounds in turns | wall s | CPU s |\n|---|---|---|")
-    for name, runs in [("pg_dump > /dev/null", plain), ("pod-runner backup, into an empty repository", backups)]:
-        print(f"| {name} | {median(runs, 0):.2f} | {median(runs, 1):.2f} |")
-    ratio = statistics.median(b[0] / p[0] for b, p in zip(backups, plain))
-    print(f"| ratio of wall, median of rounds | {ratio:.2f} | |")
+    median = lambda runs, name: statistics.median(getattr(run, name) for run in runs)
+    size = backups[-1].value["logicalSize"]
+    print(f"\n| {size / 1e6:.0f} MB dump, {options.rounds} rounds in turns | wall s | CPU s | peak MB |\n|---|---:|---:|---:|")
+    print(f"| pg_dump > /dev/null | {median(plain, 'seconds'):.2f} | {median(plain, 'cpu'):.2f} | |")
+    print(
+        f"| pod-runner backup, into an empty repository | {median(backups, 'seconds'):.2f} | {median(backups, 'cpu'):.2f} | {median(backups, 'peak') / 1e6:.0f} |")
+    ratio = statistics.median(b.seconds / p.seconds for b, p in zip(backups, plain))
+    print(f"| ratio of wall, median of rounds (contract: at most 1.10) | {ratio:.2f} | | |", flush=True)
     servers.sql("DROP DATABASE timed WITH (FORCE)")
+
+
+def once(servers, options, folder):
+    """A first backup, whose chunks are cut for the size on disk, and a second, cut for the size of the first one's dump."""
+    servers.sql("CREATE DATABASE large")
+    rows, step = options.megabytes * (1 << 20) // LARGE_ROW, 100_000
+    create, insert = LARGE.strip().split("\n", 1)
+    servers.sql(create, "large")
+    for first in range(1, rows + 1, step):
+        servers.sql(insert.format(first=first, last=min(first + step - 1, rows)), "large")
+    environment = servers.environment("large")
+    disk = shutil.disk_usage(folder)
+    place = repository(options, environment, f"{folder}/large")
+    print(f"\n| backup | dump GB | stored GB | wall s | MB/s | CPU s | peak MB | resident MB at the end of each tenth |\n|---|---:|---:|---:|---:|---:|---:|---|")
+    for name in ("first", "second, unchanged"):
+        run = Run([options.pod_runner, "backup", "--repository", place, "--wait-for-primary", servers.values["PGPAIR_PRIMARY"]], environment, every=0.05)
+        tenths = [[bytes for seconds, bytes in run.residents if seconds <= run.seconds * n / 10][-1:] or [0] for n in range(1, 11)]
+        size, stored = run.value["logicalSize"], run.value["physicalSize"]
+        print(
+            f"| {name} | {size / 1e9:.1f} | {stored / 1e9:.2f} | {run.seconds:.1f} | {size / 1e6 / run.seconds:.0f} | {run.cpu:.1f} | {run.peak / 1e6:.0f} | "
+            f"{', '.join(f'{value / 1e6:.0f}' for [value] in tenths)} |", flush=True)
+    print(f"\ndisk free with the database in place: {disk.free / 1e9:.1f} GB")
+
+
+def many(servers, options, folder):
+    servers.sql("CREATE DATABASE small")
+    servers.sql(ROWS.format(first=1, last=1000), "small")
+    servers.sql("\n".join(f"CREATE DATABASE small_{n:03} TEMPLATE small;" for n in range(1, options.databases)))
+    environment = servers.environment("postgres")
+    place = repository(options, environment, f"{folder}/many")
+    print(f"\n| {options.databases} databases of 1,000 rows, one run | wall s | a database, ms | CPU s | peak MB | stored MB |\n|---|---:|---:|---:|---:|---:|")
+    for name in ("first", "second, unchanged"):
+        run = Run([options.pod_runner, "backup", "--repository", place, "--all-databases", "--wait-for-primary", servers.values["PGPAIR_PRIMARY"]], environment)
+        if len(run.value) != options.databases:
+            sys.exit(f"{options.databases} databases were made, {len(run.value)} backed up")
+        stored = sum(each["kopiaSnapshot"]["physicalSize"] for each in run.value)
+        print(
+            f"| {name} | {run.seconds:.1f} | {run.seconds / options.databases * 1000:.0f} | {run.cpu:.1f} | {run.peak / 1e6:.0f} | {stored / 1e6:.1f} |", flush=True)
 
 
 def days(servers, options, folder):
@@ -101,7 +180,7 @@ def days(servers, options, folder):
         environment = servers.environment(database)
         stored = {"default": [], "DYNAMIC-4M-BUZHASH": []}
         for splitter in stored:
-            subprocess.run([options.pod_runner, "repository", "create", "--repository", f"file://{folder}/{database}-{splitter}"], env=environment, check=True, stderr=subprocess.DEVNULL)
+            repository(options, environment, f"{folder}/{database}-{splitter}")
         for day in range(options.days + 1):
             if day:
                 servers.sql(
@@ -112,7 +191,7 @@ def days(servers, options, folder):
                            "--wait-for-primary", servers.values["PGPAIR_PRIMARY"]]
                 if splitter != "default":
                     command += ["--splitter", splitter]
-                sizes.append(measure(command, environment)[2]["physicalSize"])
+                sizes.append(Run(command, environment).value["physicalSize"])
         ours, theirs = (statistics.median(sizes[1:]) for sizes in stored.values())
         print(f"| {share * 100:g} % of rows updated at random (first: {stored['default'][0]:,} and {stored['DYNAMIC-4M-BUZHASH'][0]:,}) | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |", flush=True)
 
@@ -124,8 +203,13 @@ def main():
     os.chmod(folder, 0o711)
     servers = Servers(folder)
     try:
-        against_pg_dump(servers, options, folder)
-        days(servers, options, folder)
+        if options.once:
+            once(servers, options, folder)
+        elif options.databases:
+            many(servers, options, folder)
+        else:
+            against_pg_dump(servers, options, folder)
+            days(servers, options, folder)
     finally:
         servers.stop()
         shutil.rmtree(folder, ignore_errors=True)
