@@ -66,9 +66,8 @@ extension Repository {
         return larger.lengthMin > splitter.lengthMin ? larger : splitter
     }
 
-    /// The least a server should be asked to handle at a time, of the streams whose chunks are ours to choose. Each content is a
-    /// request to it and, when it is read, one of its own to its storage unless it has a cache: chunks of 16 KiB cost it half as
-    /// much again when they are written, and up to twice as much when they are read.
+    /// The shortest average behind a server, where chunks are ours to choose. Each content is a request to the server and, unless
+    /// that has a cache, another to its storage when it is read: contents of 16 KiB cost it twice the CPU time of these to read.
     static let chunksBehindServer = "64K"
 
     func storagePlan(
