@@ -159,7 +159,7 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["KopiaBlob", "KopiaContent", "GoFormats", "BlockingIO", "COpenSSL"],
-            path: "Tests/TestSupport", exclude: ["Server/kopia_server_double.py"]),
+            path: "Tests/TestSupport", exclude: ["Server/kopia_server_double.py", "Network/tls_front.py"]),
         /// S3 servers and the double of Azure for tests.
         .target(
             name: "CloudTestSupport",
@@ -230,7 +230,7 @@ let package = Package(
             name: "KopiaRepositoryTests",
             dependencies: [
                 "KopiaRepository", "KopiaServer", "KopiaSnapshot", "KopiaManifest", "KopiaObject", "KopiaContent",
-                "KopiaFormat", "HTTPTransport",
+                "KopiaFormat", "HTTPTransport", "KopiaCloud", "CloudTestSupport",
                 "KopiaBlob", "TestSupport", "GoFormats",
             ]),
         /// Writes snapshots until it is killed; for CrashTests.
@@ -252,7 +252,8 @@ let package = Package(
         .testTarget(
             name: "PodRunnerTests",
             dependencies: [
-                "PodRunner", "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO",
+                "PodRunner", "pod-runner", "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract",
+                "ProcessIO",
                 "CloudTestSupport", "TestSupport", "GoFormats",
             ], exclude: ["Fixtures"]),
         .testTarget(
@@ -263,7 +264,11 @@ let package = Package(
             ],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "RunnerContract"],
+            name: "IntegrationTests",
+            dependencies: [
+                "ProcessIO", "BlockingIO", "GoFormats", "RunnerContract", "KopiaCloud", "KopiaBlob", "CloudTestSupport",
+                "TestSupport",
+            ],
             exclude: ["Fixtures"]),
     ]
 )

@@ -56,7 +56,16 @@ extension HTTPError {
     /// - Parameters:
     ///   - detail: libcurl's own words, may be empty.
     ///   - systemError: the last errno of the connection, 0 for none.
-    init(curl result: CURLcode, detail: String, systemError: Int32, _ request: HTTPRequest) {
+    ///   - proxyStatus: what a proxy answered when it was asked for the connection, 0 for none.
+    init(curl result: CURLcode, detail: String, systemError: Int32, proxyStatus: Int, _ request: HTTPRequest) {
+        guard proxyStatus < 300 else {
+            self.init(
+                .connect,
+                "\(request.method) \(request.url): the proxy refuses to connect to it, with status \(proxyStatus)",
+                hint: "check https_proxy with its user and password, and no_proxy",
+                isTransient: RetryPolicy.isTransient(status: proxyStatus))
+            return
+        }
         let meaning = Meaning(result, detail: detail, systemError: systemError)
         let reason = detail.isEmpty ? String(cString: curl_easy_strerror(result)) : detail
         self.init(
@@ -72,7 +81,10 @@ extension HTTPError {
 
         init(_ result: CURLcode, detail: String, systemError: Int32) {
             switch result {
-            case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
+            case CURLE_COULDNT_RESOLVE_PROXY:
+                (code, summary, isTransient) = (.dns, "the proxy's name could not be resolved", true)
+                hint = "check http_proxy and https_proxy, and that this machine can resolve names"
+            case CURLE_COULDNT_RESOLVE_HOST:
                 // A name that is not there and a resolver that is not there look alike.
                 (code, summary, isTransient) = (.dns, "the host name could not be resolved", true)
                 hint = "check the host name, and that this machine can resolve names"

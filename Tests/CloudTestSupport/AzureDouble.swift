@@ -15,6 +15,9 @@ package struct AzureDouble: Sendable {
     /// What the double takes as a token of Entra ID.
     package static let token = "entra-token-for-tests"
 
+    /// Whether tests with it should run.
+    package static var isWanted: Bool { Program.find("python3") != nil || CurrentEnvironment.requiresServices }
+
     package static let withVersions = Result { try start([]) }
     package static let withoutVersions = Result { try start(["--no-versions"]) }
 

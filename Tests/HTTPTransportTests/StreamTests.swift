@@ -228,6 +228,30 @@ struct StreamTests {
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 
+    /// A connection may die without a word. What is given up on it must not leave it to the next request.
+    @Test func aStreamThatStandsStillTakesNoOtherWithIt() async throws {
+        let proxy = try FaultProxy(to: try #require(ports[.tls]), script: [.stallRequest(afterBytes: 100_000)])
+        let request = HTTPRequest(
+            .post, HTTPURL(scheme: .https, host: "127.0.0.1", port: proxy.port, path: "/echo"),
+            headers: ["content-type": "application/grpc", "te": "trailers"])
+        let stuck = Task {
+            try await client.withStream(request) { stream in
+                while true { try await stream.send([UInt8](repeating: 1, count: 50_000)) }
+            }
+        }
+        try await eventually { proxy.harmed == 1 }
+        stuck.cancel()
+        await #expect(throws: CancellationError.self) { try await stuck.value }
+        var next = request
+        next.timeout = .seconds(30)
+        let answer = try await client.withStream(next) { stream in
+            try await stream.send([1, 2, 3])
+            return try await receive(stream, 3)
+        }
+        #expect(answer == [1, 2, 3])
+        #expect(proxy.connections == 2)
+    }
+
     @Test(arguments: Wire.allCases)
     func theRequestsTimeHoldsForStreams(_ wire: Wire) async throws {
         var request = request("/echo", wire)

@@ -1,9 +1,11 @@
 internal import CCurl
+internal import Glibc
 
 /// Sets options of an easy handle and remembers the first one libcurl refused.
 struct EasyOptions {
     private let handle: UnsafeMutableRawPointer
     private(set) var refused: String?
+    private var usesProxies = false
 
     init(_ handle: UnsafeMutableRawPointer) { self.handle = handle }
 
@@ -17,6 +19,7 @@ struct EasyOptions {
         long(CURLOPT_UPLOAD_BUFFERSIZE, 2 << 20)
         long(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         string(CURLOPT_USERAGENT, configuration.userAgent)
+        usesProxies = configuration.proxy == .environment
         if configuration.proxy == .none {
             string(CURLOPT_PROXY, "")
             string(CURLOPT_NOPROXY, "*")
@@ -50,6 +53,7 @@ struct EasyOptions {
             long(CURLOPT_FORBID_REUSE, 1)
         case .http1: long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         }
+        if usesProxies, request.url.scheme == .http, let proxy = Self.upperCaseProxy { string(CURLOPT_PROXY, proxy) }
         string(CURLOPT_URL, request.url.wireText)
         long(CURLOPT_PATH_AS_IS, 1)
         if let timeout = request.timeout { long(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
@@ -61,6 +65,15 @@ struct EasyOptions {
         case .none where request.method == .get: long(CURLOPT_HTTPGET, 1)
         case .none: string(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
         }
+    }
+
+    /// `HTTP_PROXY`, which libcurl reads in lower case only, because a CGI program gets it from a request's field `Proxy`; Go
+    /// programs read it unless they are one. The list of hosts without proxy applies to it as well.
+    private static var upperCaseProxy: String? {
+        guard getenv("http_proxy") == nil, getenv("REQUEST_METHOD") == nil, let proxy = getenv("HTTP_PROXY") else {
+            return nil
+        }
+        return String(cString: proxy)
     }
 
     private mutating func upload(_ method: HTTPMethod, _ length: Int64) {

@@ -265,9 +265,11 @@ final class Transfer {
         } else {
             var systemError = 0
             karaffe_getinfo_long(handle, CURLINFO_OS_ERRNO, &systemError)
+            var proxyStatus = 0
+            karaffe_getinfo_long(handle, CURLINFO_HTTP_CONNECTCODE, &proxyStatus)
             let error = HTTPError(
                 curl: result, detail: String(cString: errorText), systemError: Int32(truncatingIfNeeded: systemError),
-                exchange.request)
+                proxyStatus: proxyStatus, exchange.request)
             exchange.update { $0.finished(.failure(error)) }
         }
     }

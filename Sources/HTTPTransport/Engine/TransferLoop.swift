@@ -212,6 +212,9 @@ private final class Transfers {
 
     private func end(_ transfer: Transfer, _ result: CURLcode) {
         active[transfer.handle] = nil
+        // What failed or was given up may stand on a connection that is dead without saying so. libcurl would keep one of
+        // HTTP/2, and the next request would wait there, too.
+        if result != CURLE_OK { karaffe_setopt_long(transfer.handle, CURLOPT_FORBID_REUSE, 1) }
         curl_multi_remove_handle(multi, transfer.handle)
         transfer.finish(result)
         recycle(transfer.handle)

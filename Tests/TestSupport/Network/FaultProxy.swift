@@ -14,13 +14,22 @@ public final class FaultProxy: Sendable {
         case cutResponse(afterBytes: Int)
         /// Reset after so many bytes from the client to the server.
         case cutRequest(afterBytes: Int)
+        /// Ended in order after so many bytes from the server to the client: an answer shorter than announced.
+        case truncateResponse(afterBytes: Int)
         /// Says nothing any more after so many bytes from the server.
         case stallResponse(afterBytes: Int)
+        /// Takes nothing any more after so many bytes from the client, and keeps the connection open.
+        case stallRequest(afterBytes: Int)
+        /// Moves about so many bytes a second from the client, and waits 20 ms before each piece of an answer.
+        case slow(bytesPerSecond: Int)
     }
 
     private struct State {
         var script: [Fault]
         var connections = 0
+        var harmed = 0
+        /// Counts scripts.
+        var number = 0
     }
 
     private let server: LoopbackServer
@@ -30,53 +39,92 @@ public final class FaultProxy: Sendable {
         let value: Mutex<State>
         init(_ script: [Fault]) { value = Mutex(State(script: script)) }
 
-        func nextFault() -> Fault {
+        /// - Parameter number: of the script it is of; one that was replaced meanwhile gets nothing back.
+        func giveBack(_ fault: Fault, _ number: Int) {
+            value.withLock { if $0.number == number { $0.script.insert(fault, at: 0) } }
+        }
+
+        func harm() { value.withLock { $0.harmed += 1 } }
+
+        func nextFault() -> (Fault, Int) {
             value.withLock { state in
                 state.connections += 1
-                return state.script.isEmpty ? .none : state.script.removeFirst()
+                return (state.script.isEmpty ? .none : state.script.removeFirst(), state.number)
             }
         }
+    }
+
+    private final class Harmed: Sendable {
+        let value = Mutex(false)
     }
 
     public var port: Int { server.port }
     /// Connections seen so far.
     public var connections: Int { state.value.withLock { $0.connections } }
+    /// Connections whose fault has come about; slow ones are not counted.
+    public var harmed: Int { state.value.withLock { $0.harmed } }
     /// Faults of connections to come, one each; after the last one nothing is harmed.
-    public func setScript(_ script: [Fault]) { state.value.withLock { $0.script = script } }
+    public func setScript(_ script: [Fault]) {
+        state.value.withLock { state in
+            state.script = script
+            state.number += 1
+        }
+    }
 
     /// - Parameter port: where the real server listens, on 127.0.0.1.
     public init(to port: Int, script: [Fault] = []) throws {
         let state = SharedState(script)
         self.state = state
         server = try LoopbackServer { client, _ in
-            let fault = state.nextFault()
+            let (fault, number) = state.nextFault()
             switch fault {
-            case .reset: return client.reset()
+            case .reset:
+                state.harm()
+                return client.reset()
             case .status(let status):
+                state.harm()
                 guard let request = try client.readHead() else { return }
                 _ = try client.readBody(request)
                 return try client.respond(status, fields: ["Connection: close"])
-            default: try Self.relay(client, to: port, fault)
+            default:
+                let harmed = Harmed()
+                try Self.relay(client, to: port, fault) {
+                    harmed.value.withLock { $0 = true }
+                    state.harm()
+                }
+                // A fault of large uploads waits for one: some servers close the connection after each request.
+                switch fault {
+                case .cutRequest, .stallRequest: if !harmed.value.withLock({ $0 }) { state.giveBack(fault, number) }
+                default: break
+                }
             }
         }
     }
 
-    private static func relay(_ client: ServerConnection, to port: Int, _ fault: Fault) throws {
+    /// Moves bytes both ways until one side ends.
+    static func relay(
+        _ client: ServerConnection, to port: Int, _ fault: Fault, harmed: @escaping @Sendable () -> Void = {}
+    ) throws {
         guard let descriptor = Loopback.connect(port: port) else { return client.reset() }
         let upstream = ServerConnection(descriptor)
         let ends = Ends(client: client, upstream: upstream)
         startThread {
             // From the server to the client.
             var passed = 0
+            var isHarmed = false
             while let bytes = try? ends.upstream.read(), !bytes.isEmpty {
                 var allowed = bytes.count
                 if case .cutResponse(let limit) = fault { allowed = min(allowed, max(0, limit - passed)) }
                 if case .stallResponse(let limit) = fault { allowed = min(allowed, max(0, limit - passed)) }
+                if case .truncateResponse(let limit) = fault { allowed = min(allowed, max(0, limit - passed)) }
+                if case .slow = fault { usleep(20_000) }
                 guard (try? ends.client.write(bytes[0..<allowed])) != nil else { break }
                 passed += allowed
                 guard allowed < bytes.count else { continue }
+                if !isHarmed { harmed() }
+                isHarmed = true
                 if case .stallResponse = fault { continue }
-                ends.client.shutDown(isReset: true)
+                if case .cutResponse = fault { ends.client.shutDown(isReset: true) }
                 break
             }
             ends.client.shutDown(isReset: false)
@@ -84,11 +132,19 @@ public final class FaultProxy: Sendable {
         }
         var passed = 0
         while let bytes = try? client.read(), !bytes.isEmpty {
+            if case .slow(let rate) = fault { usleep(UInt32(clamping: bytes.count * 1_000_000 / max(1, rate))) }
+            if case .stallRequest(let limit) = fault, passed + bytes.count > limit {
+                harmed()
+                // Until the client gives up.
+                client.waitForEnd()
+                break
+            }
             var allowed = bytes.count
             if case .cutRequest(let limit) = fault { allowed = min(allowed, max(0, limit - passed)) }
             guard (try? upstream.write(bytes[0..<allowed])) != nil else { break }
             passed += allowed
             if allowed < bytes.count {
+                harmed()
                 client.shutDown(isReset: true)
                 break
             }
@@ -109,6 +165,13 @@ public final class FaultProxy: Sendable {
 }
 
 extension ServerConnection {
+    /// Returns when the other side has closed or reset the connection; what it sent is left where it is.
+    func waitForEnd() {
+        // POLLRDHUP, which the C library shows to GNU sources only.
+        var descriptor = pollfd(fd: descriptorForShutdown, events: 0x2000, revents: 0)
+        while poll(&descriptor, 1, -1) < 0, errno == EINTR {}
+    }
+
     /// Ends both directions; the descriptor stays until `close`, so that no other thread's socket gets its number.
     func shutDown(isReset: Bool) {
         if isReset {

@@ -1,9 +1,10 @@
 /// Programs that `.ci/install-python-tools` puts into `.build/python/bin`.
 public enum PythonTools {
-    /// Nil when it is not installed.
+    /// Nil when it is not installed. One of that name in `PATH` is another one: another version, or without the libraries.
     public static func find(_ name: String) -> String? {
         let root = "/" + String(describing: #filePath).split(separator: "/").dropLast(4).joined(separator: "/")
-        return Program.find(name, in: ["\(root)/.build/python/bin"])
+        let path = "\(root)/.build/python/bin/\(name)"
+        return Files.exists(path) ? path : nil
     }
 
     /// Whether tests that need it should run: when it is there, or when its absence is a failure.

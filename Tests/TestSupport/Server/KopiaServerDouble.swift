@@ -17,16 +17,22 @@ public final class KopiaServerDouble: Sendable {
 
     public var endpoint: String { "https://127.0.0.1:\(port)" }
 
-    public init() throws {
+    /// - Parameter certificate: a certificate and its key, PEM files; nil makes one of its own.
+    public init(certificate given: (path: String, key: String)? = nil) throws {
         let scratch = "\(CurrentEnvironment.value("TMPDIR") ?? "/tmp")/karaffe-kopia-\(UInt64.random(in: 0 ... .max))"
         try Files.makeFolder(scratch)
-        let made = try Program.run(
-            "openssl",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                "\(scratch)/key.pem", "-out", "\(scratch)/cert.pem", "-days", "2", "-subj", "/O=Kopia",
-            ])
-        guard made.exitCode == 0 else { throw TestSupportError("openssl: \(made.output)") }
+        if let given {
+            try Files.write(try Files.read(given.path), "\(scratch)/cert.pem")
+            try Files.write(try Files.read(given.key), "\(scratch)/key.pem")
+        } else {
+            let made = try Program.run(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                    "\(scratch)/key.pem", "-out", "\(scratch)/cert.pem", "-days", "2", "-subj", "/O=Kopia",
+                ])
+            guard made.exitCode == 0 else { throw TestSupportError("openssl: \(made.output)") }
+        }
         certificate = String(decoding: try Files.read("\(scratch)/cert.pem"), as: UTF8.self)
         let service = try Service(
             try PythonTools.require("python"),
@@ -44,6 +50,13 @@ public final class KopiaServerDouble: Sendable {
         self.service = service
         port = ports[0]
         control = Mutex(ServerConnection(descriptor))
+    }
+
+    /// SHA-256 of its certificate, hex.
+    public func fingerprint() throws -> String {
+        let folder = try TemporaryDirectory()
+        try Files.write(Array(certificate.utf8), "\(folder.path)/cert.pem")
+        return try Certificates.fingerprint("\(folder.path)/cert.pem")
     }
 
     private static let program: String = {
