@@ -8,6 +8,8 @@ public struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
     let port: Int?
     /// SHA-256 of the certificate's DER form; nil trusts the system's authorities.
     public let fingerprint: [UInt8]?
+    /// PEM; trusted instead of the system's authorities where no certificate is pinned.
+    public var caCertificates: [UInt8]?
 
     /// - Parameters:
     ///   - endpoint: `https://host:port` as a Kanister profile has it; `kopia://` is the same, and so is no scheme.
@@ -51,7 +53,9 @@ public struct ServerAddress: Sendable, Hashable, CustomStringConvertible {
         HTTPURL(scheme: .https, host: host, port: port, path: "/kopia_repository.KopiaRepository/Session")
     }
 
-    var trust: HTTPClientConfiguration.Trust { fingerprint.map { .pinned(sha256: $0) } ?? .authorities() }
+    var trust: HTTPClientConfiguration.Trust {
+        fingerprint.map { .pinned(sha256: $0) } ?? .authorities(caCertificates: caCertificates)
+    }
 
     private static func hostAndPort(_ endpoint: String) throws(ServerError) -> (String, Int?) {
         func invalid(_ reason: String, _ hint: String = "it is written https://host:51515") -> ServerError {
@@ -140,6 +144,8 @@ public struct ServerOptions: Sendable {
     public var purpose = "karaffe"
     /// The server does not enforce it.
     public var isReadOnly = true
+    /// Hears why a session ended that is about to be opened again, and nil when one is open. Called from any task.
+    public var onTrouble: (@Sendable (String?) -> Void)?
     package var session = SessionState.Limits()
     package var journal = WriteJournal.Limits()
     /// Groups of requests out that read, each of at most `ServerConnection.groupMax`; more gain nothing.
@@ -153,4 +159,14 @@ public struct ServerOptions: Sendable {
     package var closeTimeout: Duration = .seconds(10)
 
     public init() {}
+
+    /// How long a server that owes something may say nothing at all.
+    public var silenceMax: Duration {
+        get { session.silenceTimeout }
+        set {
+            session.silenceTimeout = newValue
+            session.probeInterval = min(session.probeInterval, newValue / 4)
+            connectTimeout = min(connectTimeout, max(newValue, .seconds(5)))
+        }
+    }
 }

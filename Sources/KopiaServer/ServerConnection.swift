@@ -155,6 +155,7 @@ final class ServerConnection: Sendable {
             guard error.isTransient, attempts < policy.attemptsMax else {
                 return fail(attempts > 1 ? error.prefixed("gave up after \(attempts) attempts") : error)
             }
+            options.onTrouble?(error.message)
             do {
                 try await environment.sleep(policy.delay(afterAttempt: attempts, random: environment.random()))
             } catch {
@@ -252,7 +253,11 @@ final class ServerConnection: Sendable {
     }
 
     private func pass(_ body: (inout SessionState) -> [SessionState.Event]) -> Result<Void, ServerError>? {
-        let outcome = monitor.update { $0.receive(now: now, body) }
+        let (outcome, isNew) = monitor.update { state in
+            let before = state.generation
+            return (state.receive(now: now, body), state.generation != before)
+        }
+        if isNew { options.onTrouble?(nil) }
         wakeAnswered()
         return outcome
     }
@@ -260,7 +265,7 @@ final class ServerConnection: Sendable {
     /// Looks for what is overdue.
     private func watch() async throws -> Result<Void, ServerError>? {
         let limits = options.session
-        let pause = min(limits.silenceTimeout, limits.requestTimeout) / 4
+        let pause = min(min(limits.silenceTimeout, limits.requestTimeout) / 4, limits.probeInterval / 2)
         while true {
             try await environment.sleep(pause)
             if let outcome = pass({ $0.tick(now: self.now) }) { return outcome }

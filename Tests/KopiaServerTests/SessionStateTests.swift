@@ -264,13 +264,42 @@ struct SessionStateTests {
         let result11 = state.tick(now: Self.start + .seconds(1000))
         #expect(result11.isEmpty)
         _ = state.send(Self.flush, for: .call(1), now: Self.start + .seconds(1000))
-        let result12 = state.tick(now: Self.start + .seconds(1019))
+        let result12 = state.tick(now: Self.start + .seconds(1014))
         #expect(result12.isEmpty)
         let events = state.tick(now: Self.start + .seconds(1020))
         let error = try #require(failure(events))
         #expect(error.code == .interrupted)
         #expect(error.isTransient)
         #expect(error.message.contains("has said nothing for 20 s"))
+    }
+
+    /// Once each interval, and only while something is owed and nothing is heard.
+    @Test mutating func aQuietServerIsAskedWhetherItIsThere() throws {
+        try open()
+        let idle = state.tick(now: Self.start + .seconds(1000))
+        #expect(idle.isEmpty)
+        _ = state.send(Self.flush, for: .call(1), now: Self.start + .seconds(1000))
+        var asked: [Int] = []
+        for second in 1000..<1020 {
+            let events = state.tick(now: Self.start + .seconds(second))
+            for event in events {
+                guard case .quiet = event else { throw TestSupportError("\(event)") }
+                asked.append(second)
+                _ = state.send(Self.flush, for: .probe, now: Self.start + .seconds(second))
+            }
+        }
+        #expect(asked == [1015])
+    }
+
+    @Test func aSessionThatDoesNotOpenIsGivenUpSooner() throws {
+        var state = SessionState(server: "repository server s", user: "u@h")
+        _ = state.open(now: Self.start)
+        let before = state.tick(now: Self.start + .seconds(59))
+        #expect(before.isEmpty)
+        let events = state.tick(now: Self.start + .seconds(60))
+        let error = try #require(failure(events))
+        #expect(error.code == .unreachable)
+        #expect(error.message == "repository server s has said nothing for 60 s")
     }
 
     @Test mutating func oneAnswerThatNeverComesEndsTheSession() throws {

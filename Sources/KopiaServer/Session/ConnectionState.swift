@@ -36,7 +36,7 @@ struct ConnectionState {
         var isEmpty: Bool { puts.isEmpty && deletions.isEmpty }
     }
 
-    private enum Waiting { case call(UInt64), step(WriteJournal.Step) }
+    private enum Waiting { case call(UInt64), step(WriteJournal.Step), probe }
 
     private struct Call {
         let request: Request
@@ -203,6 +203,7 @@ struct ConnectionState {
 
     private mutating func outgoing(_ waiting: Waiting, _ now: Instant) -> Outgoing? {
         switch waiting {
+        case .probe: return send(.request(.probe), .probe, for: .probe, now)
         case .call(let ticket):
             guard let call = calls[ticket] else { return nil }
             return send(.request(call.request), call.request, for: .call(ticket), now)
@@ -228,10 +229,10 @@ struct ConnectionState {
     /// The message could not be made.
     mutating func refuse(_ outgoing: Outgoing, _ error: ServerError) {
         session?.withdraw(outgoing.id)
-        if case .call(let ticket) = outgoing.asker {
-            finish(ticket, .failure(error))
-        } else {
-            writeFailure = writeFailure ?? error
+        switch outgoing.asker {
+        case .call(let ticket): finish(ticket, .failure(error))
+        case .probe, .opening: break
+        case .check, .write: writeFailure = writeFailure ?? error
         }
     }
 
@@ -250,6 +251,7 @@ struct ConnectionState {
             switch event {
             case .opened(let parameters): outcome = outcome ?? opened(parameters)
             case .answered(let asker, _, let responses): answered(asker, responses, now)
+            case .quiet: outbox.append(.probe)
             case .closed: outcome = outcome ?? .success(())
             case .failed(let error): outcome = outcome ?? .failure(error)
             }
@@ -271,7 +273,7 @@ struct ConnectionState {
 
     private mutating func answered(_ asker: SessionState.Asker, _ responses: [Response], _ now: Instant) {
         switch asker {
-        case .opening: break
+        case .opening, .probe: break
         case .call(let ticket):
             hasProgress = true
             finish(ticket, .success(responses))

@@ -30,12 +30,16 @@ package struct SessionState {
         /// Whether a content exists.
         case check(ContentID)
         case write(ContentID)
+        /// Nobody: it is sent to see whether the stream is still there.
+        case probe
     }
 
     enum Event: Sendable {
         case opened(SessionParameters)
         /// The last part of the answer is here.
         case answered(Asker, Request, [Response])
+        /// Nothing was heard for a while though something is owed: `Request.probe` is to be sent.
+        case quiet
         /// Ended as we wanted it.
         case closed
         case failed(ServerError)
@@ -49,6 +53,11 @@ package struct SessionState {
         package var requestTimeout: Duration = .seconds(900)
         /// Nothing at all received though something is owed.
         package var silenceTimeout: Duration = .seconds(300)
+        /// The same until the session is open, where nothing can be sent to see whether the stream is still there.
+        package var openingTimeout: Duration = .seconds(60)
+        /// Nothing at all received for that long: something is sent. libcurl notices only then that a stream has ended
+        /// without a status.
+        package var probeInterval: Duration = .seconds(15)
     }
 
     private struct Pending {
@@ -69,6 +78,7 @@ package struct SessionState {
     private var nextID: Int64 = 1
     private var pending: [Int64: Pending] = [:]
     private var lastHeard: Instant?
+    private var lastProbe: Instant?
 
     /// - Parameters:
     ///   - server: its address, for messages.
@@ -236,12 +246,18 @@ package struct SessionState {
     /// What is overdue ends the session.
     mutating func tick(now: Instant) -> [Event] {
         guard phase != .ended, let oldest = pending.values.min(by: { $0.sentAt < $1.sentAt }) else { return [] }
-        if let lastHeard, lastHeard.duration(to: now) >= limits.silenceTimeout {
-            return fail(late("\(server) has said nothing for \(limits.silenceTimeout.components.seconds) s"))
+        let silenceMax = phase == .opening ? min(limits.openingTimeout, limits.silenceTimeout) : limits.silenceTimeout
+        if let lastHeard, lastHeard.duration(to: now) >= silenceMax {
+            return fail(late("\(server) has said nothing for \(silenceMax.components.seconds) s"))
         }
         if oldest.sentAt.duration(to: now) >= limits.requestTimeout {
             let seconds = limits.requestTimeout.components.seconds
             return fail(late("\(server) has not answered \(oldest.request.name) for \(seconds) s"))
+        }
+        let quietSince = [lastHeard, lastProbe].compactMap(\.self).max()
+        if phase == .open, let quietSince, quietSince.duration(to: now) >= limits.probeInterval {
+            lastProbe = now
+            return [.quiet]
         }
         return []
     }

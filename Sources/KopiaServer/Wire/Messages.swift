@@ -21,6 +21,8 @@ extension Request {
     }
 
     static func info(_ id: ContentID) -> Request { .getContentInfo(.with { $0.contentID = id.description }) }
+    /// Costs the server a look into its index, and needs no more rights than any reading.
+    static var probe: Request { info(ContentID(prefix: 0, hash: [UInt8](repeating: 0, count: 16))) }
     static func read(_ id: ContentID) -> Request { .getContent(.with { $0.contentID = id.description }) }
 
     /// The writing of a content without its bytes, which `writingHead` puts behind it.
