@@ -8,14 +8,17 @@ public struct CloudEnvironment: Sendable {
     public var retryEnvironment: RetryPolicy.Environment
     /// Signs requests and dates retention.
     public var clock: @Sendable () -> Timestamp
+    /// Hears why a request failed that is about to be tried again, and nil when one succeeded. Called from any task.
+    public var onTrouble: (@Sendable (String?) -> Void)?
 
     public init(
         retry: RetryPolicy = .standard, retryEnvironment: RetryPolicy.Environment = .system,
-        clock: @escaping @Sendable () -> Timestamp = { .now() }
+        clock: @escaping @Sendable () -> Timestamp = { .now() }, onTrouble: (@Sendable (String?) -> Void)? = nil
     ) {
         self.retry = retry
         self.retryEnvironment = retryEnvironment
         self.clock = clock
+        self.onTrouble = onTrouble
     }
 
     public static let system = CloudEnvironment()
@@ -27,14 +30,17 @@ public struct CloudConnection: Sendable {
     public var proxy: HTTPClientConfiguration.Proxy
     /// Blobs on the way at a time, uploads and downloads together.
     public var requestsMax: Int
+    /// A request during which no byte moves for that long has failed, and is tried again.
+    public var silenceMax: Duration
 
     public init(
         trust: HTTPClientConfiguration.Trust = .authorities(), proxy: HTTPClientConfiguration.Proxy = .environment,
-        requestsMax: Int = 32
+        requestsMax: Int = 32, silenceMax: Duration = .seconds(60)
     ) {
         self.trust = trust
         self.proxy = proxy
         self.requestsMax = requestsMax
+        self.silenceMax = silenceMax
     }
 
     /// Trusts the authorities in the file `SSL_CERT_FILE` names (PEM) instead of the system's, as Go programs do.
@@ -42,8 +48,15 @@ public struct CloudConnection: Sendable {
     /// - Throws: `BlobError.Code.invalidStorage` when it cannot be read.
     public init(environment: [String: String]) throws(BlobError) {
         self.init()
-        guard let path = environment["SSL_CERT_FILE"], !path.isEmpty else { return }
-        do throws(SmallFile.Failure) { trust = .authorities(caCertificates: try SmallFile.read(path)) } catch {
+        trust = .authorities(caCertificates: try Self.authorities(environment: environment))
+    }
+
+    /// The file that `SSL_CERT_FILE` names; nil when it is not set.
+    ///
+    /// - Throws: `BlobError.Code.invalidStorage` when it cannot be read.
+    public static func authorities(environment: [String: String]) throws(BlobError) -> [UInt8]? {
+        guard let path = environment["SSL_CERT_FILE"], !path.isEmpty else { return nil }
+        do throws(SmallFile.Failure) { return try SmallFile.read(path) } catch {
             throw BlobError(.invalidStorage, "the CA file \(error.reason)", hint: "check SSL_CERT_FILE")
         }
     }
@@ -56,6 +69,10 @@ public struct CloudConnection: Sendable {
         configuration.trust = trust
         configuration.proxy = proxy
         configuration.requestsMax = requestsMax
+        configuration.lowSpeed = .init(bytesPerSecond: 1, window: silenceMax)
+        configuration.connectTimeout = min(configuration.connectTimeout, max(silenceMax, .seconds(5)))
+        // A connection for each request: over HTTP/2 one that stands still would take all others with it.
+        configuration.versions = .http1
         do throws(HTTPError) {
             return try HTTPClient(configuration)
         } catch {

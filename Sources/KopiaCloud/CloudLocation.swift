@@ -69,6 +69,18 @@ public enum CloudLocation: Sendable {
         }
     }
 
+    /// The same place, with other patience for a service that says nothing.
+    public func with(silenceMax: Duration) -> CloudLocation {
+        switch self {
+        case .s3(var configuration):
+            configuration.connection.silenceMax = silenceMax
+            return .s3(configuration)
+        case .azure(var configuration):
+            configuration.connection.silenceMax = silenceMax
+            return .azure(configuration)
+        }
+    }
+
     /// What proves to the service who asks.
     public enum Credentials: Sendable {
         case s3(S3CredentialSource)

@@ -37,12 +37,15 @@ struct CloudService: Sendable {
                 environment.retryEnvironment,
                 judge: { error in
                     guard let failure = error as? Failure, failure.error.isTransient else { return .permanent }
+                    environment.onTrouble?(failure.error.message)
                     return .transient(after: failure.retryAfter)
                 }
             ) { _ in
                 let request = try await prepare()
                 do {
-                    return try interpret(try await client.execute(request, bodyLimit: bodyLimit))
+                    let response = try await client.execute(request, bodyLimit: bodyLimit)
+                    defer { if !RetryPolicy.isTransient(status: response.status) { environment.onTrouble?(nil) } }
+                    return try interpret(response)
                 } catch let error as HTTPError {
                     throw Failure(error: Self.blobError(error, subject))
                 }
@@ -58,8 +61,12 @@ struct CloudService: Sendable {
             case .certificate, .tls, .invalidRequest: .invalidStorage
             default: .io
             }
+        let hint =
+            error.code == .certificate
+            ? "an authority of your own is named by SSL_CERT_FILE, or by ca= in the address; also check the host name and this machine's clock"
+            : error.hint
         return BlobError(
-            code, blob: subject.blob, "could not \(subject.action): \(error.message)", hint: error.hint,
+            code, blob: subject.blob, "could not \(subject.action): \(error.message)", hint: hint,
             isTransient: error.isTransient)
     }
 

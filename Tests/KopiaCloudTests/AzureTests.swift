@@ -8,7 +8,7 @@ import Testing
 
 @testable import KopiaCloud
 
-@Suite(.enabled(if: Program.find("python3") != nil || CurrentEnvironment.requiresServices, "install python3"))
+@Suite(.enabled(if: AzureDouble.isWanted, "install python3"))
 struct AzureDoubleTests {
     private static let id = BlobID("p0123")
 

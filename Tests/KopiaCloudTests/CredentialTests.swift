@@ -105,6 +105,7 @@ private final class TokenDouble: Sendable {
     }
 }
 
+@Suite(.enabled(if: AzureDouble.isWanted, "install python3"))
 struct TokenTests {
     private static func roundTrip(_ store: any ObjectStore) async throws {
         var rest: [UInt8]? = [1, 2, 3]

@@ -336,6 +336,7 @@ struct S3ObjectTests {
     }
 }
 
+@Suite(.enabled(if: AzureDouble.isWanted, "install python3"))
 struct AzureObjectTests {
     static func store(
         _ double: AzureDouble, _ container: String, _ credentials: AzureCredentials? = nil, port: Int? = nil,

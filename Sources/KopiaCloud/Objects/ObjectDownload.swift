@@ -25,6 +25,7 @@ struct ObjectDownload: Sendable {
                 guard failure.error.isTransient, attempt < service.environment.retry.attemptsMax else {
                     throw failure.error
                 }
+                service.environment.onTrouble?(failure.error.message)
                 let environment = service.environment.retryEnvironment
                 try await environment.sleep(
                     service.environment.retry.delay(
@@ -73,6 +74,7 @@ struct ObjectDownload: Sendable {
                     reached.entityTag = head.headers["ETag"]
                     reached.length = announced
                 }
+                service.environment.onTrouble?(nil)
                 while let chunk = try await body.next() {
                     try await sink(chunk)
                     reached.offset += Int64(chunk.count)
