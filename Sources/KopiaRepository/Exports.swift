@@ -1,5 +1,6 @@
 // This room is the only door of the data plane: whoever imports it also sees the types that its own interface speaks of.
 // Rooms behind it stay hidden; nobody above has to name them.
+@_exported public import struct KopiaBlob.UnfinishedFile
 @_exported public import struct KopiaFormat.Password
 @_exported public import struct KopiaFormat.SecretBytes
 @_exported public import struct KopiaManifest.ManifestID

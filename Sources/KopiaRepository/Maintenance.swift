@@ -41,6 +41,8 @@ public struct MaintenanceReport: Sendable, Hashable {
     /// Of writers at work or interrupted ones.
     public internal(set) var sessionMarkerCount = 0
     public internal(set) var indexBlobCount = 0
+    /// Of a folder: files that no listing shows, of writers at work or killed ones. kopia's maintenance leaves them, too.
+    public internal(set) var unfinishedFiles: [UnfinishedFile] = []
 }
 
 extension Repository {
@@ -64,6 +66,9 @@ extension Repository {
             let comparison = try await blobs.contents.comparePacks()
             report.unindexedPackCount = comparison.unindexed.count
             report.unindexedBytes = comparison.unindexed.reduce(0) { $0 + $1.length }
+            if let folder = blobs.storage as? FilesystemBlobStorage {
+                report.unfinishedFiles = try await folder.unfinishedFiles()
+            }
             report.sessionMarkerCount = try await blobs.storage.list(prefix: "s").count
             for prefix in ["n", "xn", "xs", "xr"] {
                 report.indexBlobCount += try await blobs.storage.list(prefix: prefix).count

@@ -77,6 +77,8 @@ extension Repository {
                 password: String(decoding: password.utf8, as: UTF8.self))
             var options = ServerOptions()
             options.isReadOnly = access == .readOnly
+            options.onTrouble = location.patience.onTrouble
+            if let silenceMax = location.patience.silenceMax { options.silenceMax = silenceMax }
             return try await ServerRepository.with(address, credentials, options) { server in
                 let repository = Repository(
                     contents: server.contents, manifests: server.manifests,
@@ -227,7 +229,7 @@ extension RepositoryLocation {
                 throw RepositoryError(.notInitialized, error.message, hint: error.hint)
             }
         case .cloud(let location, let credentials):
-            let storage = try location.open(credentials)
+            let storage = try open(location, credentials)
             guard let pointInTime else { return storage }
             return try await PointInTimeStorage.open(storage, at: pointInTime)
         case .server: throw noBlobs()
@@ -251,7 +253,7 @@ extension RepositoryLocation {
             guard pointInTime == nil else {
                 throw RepositoryError(.invalidArgument, "no repository can be made in the past: \(self)")
             }
-            let storage = try location.open(credentials)
+            let storage = try open(location, credentials)
             let blobs = try await storage.list(prefix: "")
             guard let first = blobs.map(\.id.description).min() else { return storage }
             guard blobs.contains(where: { $0.id == RepositoryFormat.blobID }) else {
@@ -264,6 +266,13 @@ extension RepositoryLocation {
                 hint: "use it, or give the new one a prefix of its own")
         case .server: throw noBlobs()
         }
+    }
+
+    private func open(
+        _ location: CloudLocation, _ credentials: CloudLocation.Credentials
+    ) throws(BlobError) -> any LockingBlobStorage {
+        let location = patience.silenceMax.map { location.with(silenceMax: $0) } ?? location
+        return try location.open(credentials, CloudEnvironment(onTrouble: patience.onTrouble))
     }
 
     private func noBlobs() -> RepositoryError {

@@ -14,6 +14,8 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     let kind: Kind
     /// Nil for now.
     private(set) var pointInTime: Timestamp?
+    /// What happens while the place keeps one waiting.
+    public var patience = RepositoryPatience()
 
     /// The same place as it was then, for reading: what was overwritten, deleted or hidden since is there.
     ///
@@ -41,14 +43,18 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     /// - Parameters:
     ///   - endpoint: `https://host:port`.
     ///   - certificate: the server's own, as PEM; nil or empty trusts this machine's authorities.
+    ///   - environment: `SSL_CERT_FILE` names other authorities to trust, as for storage services.
     /// - Throws: `RepositoryError.Code.invalidLocation`.
-    public static func server(endpoint: String, certificate: String?) throws(RepositoryError) -> RepositoryLocation {
+    public static func server(
+        endpoint: String, certificate: String?, environment: [String: String] = [:]
+    ) throws(RepositoryError) -> RepositoryLocation {
+        let address: ServerAddress
         do throws(ServerError) {
-            return RepositoryLocation(
-                kind: .server(try ServerAddress(endpoint: endpoint, certificate: certificate)))
+            address = try ServerAddress(endpoint: endpoint, certificate: certificate)
         } catch {
             throw RepositoryError(.invalidLocation, error.message, hint: error.hint)
         }
+        return try server(address, environment)
     }
 
     /// Whether a server keeps the repository: then the password is its user's, and user and host must be those it knows.
@@ -99,7 +105,7 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
                 .unsupportedLocation, "repositories at gs:// are not in this version",
                 hint: "Google's storage speaks S3 with HMAC keys: s3://bucket/prefix?endpoint=storage.googleapis.com")
         case "kopia+https":
-            kind = .server(try Self.serverAddress(url: url))
+            self = try Self.server(try Self.serverAddress(url: url), environment)
         default:
             throw RepositoryError(
                 .invalidLocation, "the repository has the unknown scheme '\(scheme)'", hint: Self.known)
@@ -109,6 +115,20 @@ public struct RepositoryLocation: Sendable, CustomStringConvertible {
     private static let known =
         "known: file:///its/absolute/path, s3://bucket/prefix?endpoint=HOST&region=NAME, "
         + "azblob://container/prefix?account=NAME, kopia+https://host:port?fingerprint=SHA256"
+
+    private static func server(
+        _ address: ServerAddress, _ environment: [String: String]
+    ) throws(RepositoryError) -> RepositoryLocation {
+        var address = address
+        do throws(BlobError) {
+            if address.fingerprint == nil {
+                address.caCertificates = try CloudConnection.authorities(environment: environment)
+            }
+        } catch {
+            throw RepositoryError(.invalidLocation, error.message, hint: error.hint)
+        }
+        return RepositoryLocation(kind: .server(address))
+    }
 
     private static func serverAddress(url: String) throws(RepositoryError) -> ServerAddress {
         let parts = url.dropFirst("kopia+".utf8.count).split(separator: "?", maxSplits: 1)

@@ -45,6 +45,16 @@ struct RepositoryOptions: ParsableArguments, Sendable {
             valueName: "time"))
     var pointInTime: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long storage, or a repository server, may say nothing before a request is tried again (default: 1m, a server 5m).",
+            valueName: "time"))
+    var storageTimeout: TimeSpan?
+
+    mutating func validate() throws {
+        if storageTimeout?.seconds == 0 { throw ValidationError("--storage-timeout is 0: nothing could be waited for") }
+    }
+
     /// Nil when none was given.
     func resolveProfile(_ context: RunContext) async throws -> Profile? {
         guard let profile else { return nil }
@@ -55,7 +65,7 @@ struct RepositoryOptions: ParsableArguments, Sendable {
     }
 
     func resolve(_ context: RunContext) async throws -> RepositoryAccessPoint {
-        let access = try await resolvePresent(context)
+        let access = try await resolvePresent(context).waiting(storageTimeout?.duration, context)
         guard let pointInTime else { return access }
         guard let time = Timestamp(rfc3339: pointInTime) else {
             throw PodRunnerError(

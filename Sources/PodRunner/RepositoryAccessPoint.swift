@@ -8,6 +8,8 @@ struct RepositoryAccessPoint: Sendable {
     private(set) var location: RepositoryLocation
     let password: RepositoryPassword
     let identity: RepositoryIdentity
+    /// Tells people what keeps them waiting; nil for silence.
+    private(set) var waiting: WaitingReport?
 
     /// Stable, so that snapshots of different pods have one source. kopia would take the pod's name.
     static let defaultIdentity = RepositoryIdentity(userName: "pod-runner", host: "karaffe")
@@ -17,7 +19,7 @@ struct RepositoryAccessPoint: Sendable {
         switch profile.type {
         case "filesystem": break
         case "kopia":
-            try self.init(server: profile, identity: identity)
+            try self.init(server: profile, identity: identity, environment: environment)
             return
         case "":
             throw PodRunnerError(
@@ -59,7 +61,7 @@ struct RepositoryAccessPoint: Sendable {
     /// pod-runner does not have) say nothing.
     ///
     /// Source: Kanister `pkg/datamover/profile.go`, `pkg/kopia/repository`.
-    private init(server profile: Profile, identity: RepositoryIdentity?) throws {
+    private init(server profile: Profile, identity: RepositoryIdentity?, environment: [String: String]) throws {
         func missing(_ field: String, _ what: String) -> PodRunnerError {
             PodRunnerError(
                 .input, "the profile of type kopia has no \(field), which is \(what)",
@@ -80,7 +82,8 @@ struct RepositoryAccessPoint: Sendable {
                 hint: "a server keeps the snapshots of each user apart: leave --identity out")
         }
         self.init(
-            try .server(endpoint: profile.endpoint, certificate: profile.certificate),
+            try .server(
+                endpoint: profile.endpoint, certificate: profile.certificate, environment: environment),
             RepositoryPassword(password.revealed), user)
     }
 
@@ -96,7 +99,34 @@ struct RepositoryAccessPoint: Sendable {
 
     /// Opens the repository for the time of `body`.
     func open<Result>(_ access: RepositoryAccess, _ body: (Repository) async throws -> Result) async throws -> Result {
-        try await Repository.with(at: location, password: password, access: access, identity: identity, body)
+        func opened() async throws -> Result {
+            try await Repository.with(at: location, password: password, access: access, identity: identity) {
+                waiting?.opened()
+                return try await body($0)
+            }
+        }
+        guard let waiting else { return try await opened() }
+        return try await waiting.during(opened)
+    }
+
+    /// Says what keeps one waiting while `body` opens the location itself.
+    func reporting<Result>(_ body: () async throws -> Result) async throws -> Result {
+        guard let waiting else { return try await body() }
+        // How far that is is not known here.
+        waiting.opened()
+        return try await waiting.during(body)
+    }
+
+    /// The same, with patience of the user's measure.
+    ///
+    /// - Parameter silenceMax: nil for the usual one.
+    func waiting(_ silenceMax: Duration?, _ context: RunContext) -> RepositoryAccessPoint {
+        let report = WaitingReport("\(location)", context)
+        var access = self
+        access.waiting = report
+        access.location.patience.silenceMax = silenceMax
+        access.location.patience.onTrouble = { report.heard($0) }
+        return access
     }
 }
 

@@ -19,6 +19,8 @@ struct RunContext: Sendable {
     /// Standard error is a terminal, where a line can be written again.
     var isTerminal = false
     var clock: @Sendable () -> Timestamp = Timestamp.now
+    /// How often `WaitingReport` looks whether something keeps one waiting.
+    var waitingInterval: Duration = .seconds(5)
     /// Whether SIGINT and SIGTERM end the work: they belong to the whole process, so tests leave them alone.
     var handlesSignals = true
 

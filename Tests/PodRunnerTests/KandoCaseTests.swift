@@ -29,7 +29,8 @@ struct KandoCase: Sendable, CustomTestStringConvertible {
     }
 }
 
-@Suite struct KandoCaseTests {
+@Suite(.enabled(if: AzureDouble.isWanted, "install python3"))
+struct KandoCaseTests {
     @Test func noCaseIsMissing() {
         let counts = [
             "objectName": 5, "kopiaStreamNaming": 6, "kopiaSnapshotJSON": 5, "azureStdin": 2, "kandoErrors": 8,

@@ -49,6 +49,34 @@ struct MaintainCommandTests {
                 """)
     }
 
+    /// What a killed writer leaves is as large as a pack, and kopia does not remove it either.
+    @Test func filesThatWereNeverFinishedAreNamed() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.path + "/repository"
+        try Files.copyTree(GoldenRepository.path("maintained"), to: path)
+        try Files.makeFolder(path + "/p12")
+        let young = "/p12/3456.f.tmp.0123456789abcdef"
+        let old = "/kopia.repository.f.tmp.00000000000000ff"
+        try Files.write([UInt8](repeating: 1, count: 2000), path + young)
+        try Files.write([1, 2, 3], path + old)
+        // Nobody else's: no hex digits, too few of them, no name of a blob.
+        for name in ["/p12/3456.f.tmp.0123456789abcdeg", "/p12/3456.f.tmp.0123", "/p12/notes.tmp.0123456789abcdef"] {
+            try Files.write([0], path + name)
+        }
+        let touched = try Program.run("touch", ["-d", "3 days ago", path + old])
+        try #require(touched.exitCode == 0)
+
+        let outcome = try await maintain(path)
+        #expect(outcome.code == 0)
+        #expect(outcome.text.contains("Unfinished files: 2 (2 KB)\n"), "\(outcome.text)")
+        #expect(outcome.lines.contains { $0.hasPrefix("  \(path)\(old) 3 B, written 3d") })
+        #expect(outcome.lines.contains { $0.hasPrefix("  \(path)\(young) 2 KB, written ") })
+        #expect(outcome.errors.contains("1 unfinished file older than a day, left by killed writers: "))
+        let report = try JSONParser.parse(try await maintain(path, ["--json"]).text)
+        #expect(report["unfinishedFiles"]?.arrayValue?.map { $0["bytes"] } == [3, 2000])
+        #expect(report["unfinishedFiles"]?.arrayValue?.first?["path"]?.stringValue == path + old)
+    }
+
     @Test func aDamagedScheduleIsSaidBecauseItStopsKopiasMaintenance() async throws {
         let folder = try TemporaryDirectory()
         let path = folder.path + "/repository"

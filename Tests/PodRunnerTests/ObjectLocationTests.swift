@@ -6,7 +6,8 @@ import Testing
 @testable import PodRunner
 
 /// `kando location` with profiles of object storage.
-@Suite struct ObjectLocationTests {
+@Suite(.enabled(if: AzureDouble.isWanted, "install python3"))
+struct ObjectLocationTests {
     /// A profile for each service, on the doubles there are. Google's XML API takes S3's requests; with HMAC keys they are
     /// signed as S3's too.
     private static func profile(_ type: String) async throws -> String {
@@ -22,7 +23,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["s3Compliant", "azure", "gcs"]) func pushPullDelete(_ type: String) async throws {
+    @Test(
+        .enabled(if: PythonTools.isWanted("rclone"), "run .ci/install-python-tools"),
+        arguments: ["s3Compliant", "azure", "gcs"])
+    func pushPullDelete(_ type: String) async throws {
         var world = try World()
         world.environment["PROFILE"] = try await Self.profile(type)
         // By environment, by file, and below as an argument.

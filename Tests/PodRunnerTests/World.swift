@@ -9,6 +9,8 @@ import TestSupport
 struct World: ~Copyable {
     let folder: TemporaryDirectory
     var environment: [String: String] = ["KOPIA_PASSWORD": World.password, "PATH": "/usr/bin:/bin"]
+    /// Long enough that commands say nothing of waiting.
+    var waitingInterval: Duration = .seconds(60)
     static let password = "pässwörd <&> 'quoted'"
 
     struct Outcome {
@@ -57,11 +59,12 @@ struct World: ~Copyable {
     ) async -> Outcome {
         let output = Mutex<[UInt8]>([])
         let errors = Mutex<[UInt8]>([])
-        let context = RunContext(
+        var context = RunContext(
             isKando: asKando, environment: environment,
             input: { try DescriptorStream(reading: input ?? "/dev/null") }, inputIsTerminal: { inputIsTerminal },
             output: { bytes in output.withLock { $0 += bytes } },
             errors: { bytes in errors.withLock { $0 += bytes } }, handlesSignals: false)
+        context.waitingInterval = waitingInterval
         let code = await PodRunnerMain.run(arguments, context)
         return Outcome(
             code: code, output: output.withLock { $0 }, errors: String(decoding: errors.withLock { $0 }, as: UTF8.self))

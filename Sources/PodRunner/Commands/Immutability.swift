@@ -48,9 +48,11 @@ struct ImmutabilityGroup: ParsableCommand {
         func run(_ context: RunContext) async throws {
             let required = try Self.seconds(minimum, of: "--min").map { ImmutabilityRequirement.seconds($0) }
             let access = try await repository.resolve(context)
-            let report = try await Repository.immutability(
-                at: access.location, password: access.password, identity: access.identity,
-                ofSnapshotsNamed: selection.snapshots, required: required ?? .now)
+            let report = try await access.reporting {
+                try await Repository.immutability(
+                    at: access.location, password: access.password, identity: access.identity,
+                    ofSnapshotsNamed: selection.snapshots, required: required ?? .now)
+            }
             if json {
                 try await context.print(GoJSON.text(report.json))
             } else {

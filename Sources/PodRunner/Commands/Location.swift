@@ -66,7 +66,8 @@ extension Location {
                     hint: "pipe or redirect something into it, or name a file")
             }
             switch try await location.repository.resolveTarget(context) {
-            case .objects(let place): try await place.push(source, path: location.path, context)
+            case .objects(let place, let report):
+                try await report.during { try await place.push(source, path: location.path, context) }
             case .repository(let access): try await push(source, to: access, context)
             }
         }
@@ -136,7 +137,8 @@ extension Location {
         func run(_ context: RunContext) async throws {
             let target = try OneArgument.of(targets)
             switch try await location.repository.resolveTarget(context) {
-            case .objects(let place): try await place.pull(target, path: location.path, context)
+            case .objects(let place, let report):
+                try await report.during { try await place.pull(target, path: location.path, context) }
             case .repository(let access): try await pull(target, from: access, context)
             }
         }
@@ -166,7 +168,8 @@ extension Location {
 
         func run(_ context: RunContext) async throws {
             switch try await location.repository.resolveTarget(context) {
-            case .objects(let place): try await place.delete(path: location.path, context)
+            case .objects(let place, let report):
+                try await report.during { try await place.delete(path: location.path, context) }
             case .repository(let access):
                 try await SnapshotDeletion.run(try await snapshot.resolve(context), in: access, context)
             }

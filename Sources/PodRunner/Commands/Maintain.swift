@@ -37,6 +37,7 @@ extension RepositoryGroup {
             for (name, value) in lines {
                 try await context.print(name + ":" + String(repeating: " ", count: 18 - name.count) + value)
             }
+            try await show(report.unfinishedFiles, now, context)
             for run in report.lastRuns {
                 let result = run.error.map { "failed: \(Listing.safe($0))" } ?? "done"
                 try await context.print("  \(Listing.time(run.start)) \(Listing.safe(run.task)): \(result)")
@@ -48,6 +49,27 @@ extension RepositoryGroup {
                     "due: run 'kopia maintenance run\(kind)'\(owner), or take over with "
                         + "'kopia maintenance set --owner=me'")
             }
+        }
+
+        /// How old a file is that nobody writes to any more: no upload of a pack takes that long.
+        private static let oldSeconds = 86_400.0
+        private static let shownMax = 20
+
+        private func show(_ files: [UnfinishedFile], _ now: Timestamp, _ context: RunContext) async throws {
+            guard !files.isEmpty else { return }
+            let bytes = files.reduce(0) { $0 + $1.length }
+            try await context.print("Unfinished files: \(files.count) (\(Figures.bytes(bytes)))")
+            for file in files.prefix(Self.shownMax) {
+                let age = TimeSpan(seconds: Int64(now.secondsSince(file.timestamp)))
+                try await context.print(
+                    "  \(Listing.safe(file.path)) \(Figures.bytes(file.length)), written \(age) ago")
+            }
+            if files.count > Self.shownMax { try await context.print("  … and \(files.count - Self.shownMax) more") }
+            let old = files.filter { now.secondsSince($0.timestamp) > Self.oldSeconds }
+            guard !old.isEmpty else { return }
+            context.note(
+                "\(Figures.count(old.count, "unfinished file")) older than a day, left by killed writers: nothing needs them and "
+                    + "nobody else removes them; delete them while no backup runs")
         }
 
         private static func text(_ cycle: MaintenanceReport.Cycle, _ now: Timestamp) -> String {
@@ -74,6 +96,13 @@ extension RepositoryGroup {
                 "unindexedBytes": .integer(report.unindexedBytes),
                 "sessionMarkers": .integer(Int64(report.sessionMarkerCount)),
                 "indexBlobs": .integer(Int64(report.indexBlobCount)),
+                "unfinishedFiles": .array(
+                    report.unfinishedFiles.map {
+                        [
+                            "path": .string($0.path), "bytes": .integer($0.length),
+                            "time": .string($0.timestamp.description),
+                        ]
+                    }),
                 "lastRuns": .array(
                     report.lastRuns.map { run in
                         [

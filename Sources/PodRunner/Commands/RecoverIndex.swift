@@ -35,8 +35,10 @@ extension RepositoryGroup {
             options.commits = commit
             options.deletesDamagedIndexes = deleteDamaged
             options.includesDropped = includeDropped
-            let recovery = try await Repository.recoverIndexes(
-                at: access.location, password: access.password, identity: access.identity, options: options)
+            let recovery = try await access.reporting {
+                try await Repository.recoverIndexes(
+                    at: access.location, password: access.password, identity: access.identity, options: options)
+            }
             if json {
                 try await context.print(GoJSON.text(Self.json(recovery)))
             } else {

@@ -40,8 +40,10 @@ struct RepositoryGroup: ParsableCommand {
                 options.retention = try RetentionSetting(mode: retentionMode, periodSeconds: seconds)
             }
             let access = try await repository.resolve(context)
-            try await Repository.create(
-                at: access.location, password: access.password, options: options, identity: access.identity)
+            try await access.reporting {
+                try await Repository.create(
+                    at: access.location, password: access.password, options: options, identity: access.identity)
+            }
             context.note("created a kopia repository at \(access.location)")
         }
     }

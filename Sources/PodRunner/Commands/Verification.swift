@@ -59,9 +59,11 @@ struct VerificationExtent: ParsableArguments, Sendable {
     func verify(_ access: RepositoryAccessPoint, snapshots: [String], _ context: RunContext) async throws {
         let report: VerificationReport
         do {
-            report = try await Repository.verify(
-                at: access.location, password: access.password, identity: access.identity,
-                snapshots: snapshots, readsFiles: readData)
+            report = try await access.reporting {
+                try await Repository.verify(
+                    at: access.location, password: access.password, identity: access.identity,
+                    snapshots: snapshots, readsFiles: readData)
+            }
         } catch let error as RepositoryError where error.code == .damaged {
             if json { try await context.print(GoJSON.text(Self.json(error))) }
             throw PodRunnerError(.verification, error.message, hint: error.hint)

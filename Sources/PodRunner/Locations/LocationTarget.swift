@@ -1,3 +1,4 @@
+import KopiaCloud
 import KopiaRepository
 import RunnerContract
 
@@ -11,7 +12,7 @@ import RunnerContract
 /// Source: Kanister `pkg/kando/location_push.go`, `dataMoverFromCMD`; `pkg/datamover/profile.go`.
 enum LocationTarget: Sendable {
     case repository(RepositoryAccessPoint)
-    case objects(ObjectPlace)
+    case objects(ObjectPlace, WaitingReport)
 }
 
 extension RepositoryOptions {
@@ -20,6 +21,12 @@ extension RepositoryOptions {
         guard let profile = try await resolveProfile(context), profile.holdsObjects else {
             return .repository(try await resolve(context))
         }
-        return .objects(try ObjectPlace(profile: profile, environment: context.environment))
+        let report = WaitingReport("the storage", context)
+        // A bucket need not be opened.
+        report.opened()
+        let place = try ObjectPlace(
+            profile: profile, environment: context.environment,
+            cloud: CloudEnvironment(onTrouble: { report.heard($0) }), silenceMax: storageTimeout?.duration)
+        return .objects(place, report)
     }
 }

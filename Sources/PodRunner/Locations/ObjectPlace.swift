@@ -11,13 +11,16 @@ struct ObjectPlace: Sendable {
     ///
     /// - Parameter environment: for identities that the pod has: token files, regions, CA file.
     /// - Throws: `PodRunnerError` with exit code 3.
-    init(profile: Profile, environment: [String: String], cloud: CloudEnvironment = .system) throws {
+    init(
+        profile: Profile, environment: [String: String], cloud: CloudEnvironment = .system, silenceMax: Duration? = nil
+    ) throws {
         guard !profile.bucket.isEmpty else {
             throw PodRunnerError(.input, "the profile of type \(profile.type) names no bucket")
         }
         prefix = profile.prefix
         do throws(BlobError) {
             var connection = try CloudConnection(environment: environment)
+            if let silenceMax { connection.silenceMax = silenceMax }
             if profile.skipsTLSVerification { connection.trustAnyCertificate() }
             switch profile.type {
             case "s3Compliant":
