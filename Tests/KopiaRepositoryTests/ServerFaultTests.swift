@@ -102,6 +102,36 @@ struct ServerFaultTests {
         }
     }
 
+    /// libcurl does not notice such an end by itself: what is sent to see whether the server is still there brings it up,
+    /// long before the server counts as silent.
+    @Test(arguments: ["write", "flush", "put", "get-manifest", "find"])
+    func anEndWithoutAStatusIsNoticedSoon(_ request: String) async throws {
+        var options = ServerDouble.options
+        options.session.requestTimeout = .seconds(600)
+        options.session.silenceTimeout = .seconds(600)
+        options.session.probeInterval = .milliseconds(100)
+        let fault = Fault(request, 0, "nostatus")
+        try double.reset([fault])
+        let error = try await backUp(options)
+        #expect(error == nil, "\(error?.message ?? "")")
+        #expect(try double.state().sessions == 2)
+        try await check(1, fault)
+    }
+
+    /// A server that takes its time is asked whether it is there, and left alone otherwise.
+    @Test func aSlowServerIsNotGivenUp() async throws {
+        var options = ServerDouble.options
+        options.session.requestTimeout = .seconds(600)
+        options.session.silenceTimeout = .seconds(600)
+        options.session.probeInterval = .milliseconds(50)
+        var fault = Fault("flush", 0, "slow")
+        fault.seconds = 0.5
+        try double.reset([fault])
+        #expect(try await backUp(options)?.message == nil)
+        #expect(try double.state().sessions == 1)
+        try await check(1, fault)
+    }
+
     struct Final: Sendable, CustomTestStringConvertible {
         let fault: Fault
         let code: RepositoryError.Code
