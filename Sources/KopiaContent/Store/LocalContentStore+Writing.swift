@@ -102,13 +102,15 @@ extension LocalContentStore {
         let now = environment.uptime()
         let (isRefreshDue, isFlushDue) = state.withLock { state -> (Bool, Bool) in
             let isRefreshDue = state.refreshedAt.map { now - $0 >= Self.indexRefreshInterval } ?? true
+            // Claimed here so that of many tasks one does it: each flush ends the packs that are being filled.
             let isFlushDue =
-                state.indexFlushedAt.map { now - $0 >= Self.indexFlushInterval } ?? false
-                || state.unpublished.entryCount >= Self.unpublishedEntriesMax
-            // Claimed here so that of many tasks one does it.
-            if isFlushDue { state.indexFlushedAt = now }
+                !state.isFlushClaimed
+                && (state.indexFlushedAt.map { now - $0 >= Self.indexFlushInterval } ?? false
+                    || state.unpublished.entryCount >= Self.unpublishedEntriesMax)
+            if isFlushDue { state.isFlushClaimed = true }
             return (isRefreshDue, isFlushDue)
         }
+        defer { if isFlushDue { state.withLock { $0.isFlushClaimed = false } } }
         if isRefreshDue { try await refresh(olderThan: Self.indexRefreshInterval) }
         if isFlushDue { try await flush() }
         return format

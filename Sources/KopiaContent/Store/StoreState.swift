@@ -42,6 +42,8 @@ struct StoreState: Sendable {
     var publishing: MergedIndex?
     /// When the last index was written, or the first content since the opening.
     var indexFlushedAt: Duration?
+    /// A write is on its way to flush because it is time.
+    var isFlushClaimed = false
 
     var writeEpoch: EpochIndexWrite.Listing?
     var statistics = ContentStatistics()
