@@ -23,7 +23,8 @@ extension IntegrationTests {
                     try await scene.pair.whileLoading(scene.database) { _ in "SELECT 1" }
                     let pid = try await scene.pair.loader(scene.database)
                     try await scene.pair.asServerUser(["/usr/bin/prlimit", "--pid", "\(pid)", "--fsize=16777216"])
-                }, ["could not extend file", "File too large", "statement: COPY"])
+                    // Whether it grows the file or writes a page behind the limit depends on who is faster.
+                }, ["ERROR: could not ", "File too large", "statement: COPY"])
         }
 
         @Test func aServerThatStops() async throws {
