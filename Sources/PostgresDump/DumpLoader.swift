@@ -343,6 +343,11 @@ extension PostgresError {
             self.init(
                 .restore, message, hint: "the server ran out of a resource; trying again later may help",
                 sqlState: failure.sqlState, isTransient: true)
+        case let state? where state.hasPrefix("XX") || state.hasPrefix("58"):
+            self.init(
+                .restore, message,
+                hint: failure.hint ?? "the trouble is the server's own, not the dump's: look at its log and its disk",
+                sqlState: state)
         default: self.init(.restore, message, hint: failure.hint, sqlState: failure.sqlState)
         }
     }
