@@ -147,16 +147,15 @@ public struct DumpOptions: Sendable {
 /// end has the whole dump.
 public struct DumpStream: Sendable {
     let output: ChildOutput
-    let place: String
-    let errors: ErrorText
 
-    /// - Throws: `PostgresError` with what pg_dump said, sorted into codes; `CancellationError`.
+    /// The exit of a pg_dump that failed. What it said may still be on its way: `with` makes the error of it.
+    private struct Failure: Error { let exit: ChildExit }
+
+    /// - Throws: what makes `with` throw pg_dump's error; `CancellationError`.
     public func read() async throws -> [UInt8]? {
         if let chunk = try await output.read() { return chunk }
         let exit = try await output.exit()
-        guard exit.isSuccess else {
-            throw PostgresError(pgDump: exit, place: place, standardError: errors.text)
-        }
+        guard exit.isSuccess else { throw Failure(exit: exit) }
         return nil
     }
 
@@ -168,8 +167,8 @@ public struct DumpStream: Sendable {
     /// Runs pg_dump for the time of `body`.
     ///
     /// - Parameter standardError: pg_dump's messages, as they come.
-    /// - Throws: `PostgresError` when pg_dump cannot be run or fails, even when the body returned before the end; what
-    ///   the body throws; `CancellationError`.
+    /// - Throws: `PostgresError` when pg_dump cannot be run, or with what it said, sorted into codes, when it fails, even when
+    ///   the body returned before the end; what the body throws; `CancellationError`.
     public static func with<Value: Sendable>(
         _ options: DumpOptions, standardError: @escaping @Sendable ([UInt8]) -> Void,
         body: (DumpStream) async throws -> Value
@@ -185,8 +184,10 @@ public struct DumpStream: Sendable {
                     standardError(chunk)
                 }
             ) { output in
-                try await body(DumpStream(output: output, place: place, errors: errors))
+                try await body(DumpStream(output: output))
             }
+        } catch let failure as Failure {
+            throw PostgresError(pgDump: failure.exit, place: place, standardError: errors.text)
         } catch let error as ChildError {
             throw PostgresError(.missingProgram, "pg_dump cannot be run: \(error)")
         }

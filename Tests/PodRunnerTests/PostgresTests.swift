@@ -1,5 +1,7 @@
+import Glibc
 import GoFormats
 import ProcessIO
+import TestSupport
 import Testing
 
 @testable import PostgresDump
@@ -63,6 +65,33 @@ import Testing
         #expect(
             options.command.environment["PGOPTIONS"]?.hasPrefix("-c work_mem=8MB -c DateStyle=ISO -c IntervalStyle=")
                 == true)
+    }
+
+    /// What pg_dump said is read by another thread than what it dumped, and may come later than its exit.
+    @Test func theErrorOfPgDumpHasItsLastWords() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/pg_dump"
+        let script = """
+            #!/bin/sh
+            echo first >&2
+            sleep 0.1
+            echo 'pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout' >&2
+            exit 1
+
+            """
+        try Files.write(Array(script.utf8), path)
+        try #require(chmod(path, 0o755) == 0)
+        let options = DumpOptions(
+            program: PostgresProgram(path: path, major: 15, version: "15.1"),
+            settings: try PostgresSettings(environment: ["PGDATABASE": "d"]), snapshot: nil, environment: [:])
+        let error = try #require(
+            await #expect(throws: PostgresError.self) {
+                try await DumpStream.with(options, standardError: { _ in usleep(300_000) }) { stream in
+                    while try await stream.read() != nil {}
+                }
+            })
+        #expect(error.code == .lockTimeout)
+        #expect(error.description.contains("canceling statement due to statement timeout\nhint: somebody changes"))
     }
 
     @Test(arguments: [
