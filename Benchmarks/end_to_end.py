@@ -120,6 +120,34 @@ def compare(what, ours, theirs):
     print(f"| {what} | kopia ÷ ours | ×{wall:.2f} | ×{cpu:.2f} | ×{memory:.2f} | |", flush=True)
 
 
+class ServerProcess:
+    """What a server that runs beside a measurement has in common: `process` and its `log`."""
+
+    def cpu(self):
+        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def beside(server, steps):
+    """Runs of the steps, one after the other; each with the CPU seconds of a server beside it, as `server`."""
+    runs = []
+    for step in steps:
+        before = server.cpu()
+        run = step()
+        run.server = server.cpu() - before
+        runs.append(run)
+    return runs
+
+
+def server_note(runs, length):
+    return f"server {statistics.median(run.server for run in runs) / (length / 1e9):.2f} CPU s per GB"
+
+
 def stream(work, dump, length, programs, compression):
     """A stream in and out again, the programs in turns."""
     pushed, pulled, kept = ({program: [] for program in programs} for _ in range(3))

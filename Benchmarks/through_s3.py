@@ -14,14 +14,15 @@ import sys
 import tempfile
 import time
 
-from end_to_end import BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Karaffe, Kopia, Run, compare, median, row
+from end_to_end import (
+    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Karaffe, Kopia, Run, ServerProcess, beside, compare, median, row, server_note)
 
 BUCKET = "bucket"
 KEYS = {"AWS_ACCESS_KEY_ID": "karaffe-benchmark", "AWS_SECRET_ACCESS_KEY": "karaffe-benchmark-secret"}
 RCLONE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".build", "python", "bin", "rclone")
 
 
-class Server:
+class Server(ServerProcess):
     def __init__(self, folder):
         os.makedirs(f"{folder}/data/{BUCKET}")
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -37,15 +38,6 @@ class Server:
             time.sleep(0.05)
         self.stop()
         sys.exit("rclone did not start:\n" + open(f"{folder}/rclone.log").read())
-
-    def cpu(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
 
 class Ours(Karaffe):
@@ -80,13 +72,7 @@ def measure(work, dump, program, compression, splitter):
     try:
         client = program(folder, server)
         client.create(compression)
-        runs = []
-        for step in (lambda: client.push(dump, splitter), client.pull):
-            before = server.cpu()
-            run = step()
-            run.server = server.cpu() - before
-            runs.append(run)
-        return runs
+        return beside(server, (lambda: client.push(dump, splitter), client.pull))
     finally:
         server.stop()
         shutil.rmtree(folder)
@@ -116,9 +102,8 @@ def main():
             for index, what in enumerate(("stream in", "restore")):
                 for kind in kinds:
                     runs = [rounds[index] for rounds in results[kind]]
-                    server = sorted(run.server for run in runs)[len(runs) // 2] / (length / 1e9)
                     row(f"on S3: {what}, {compression}, chunks of {kind[1] or '4M'}", kind[0].name, length, median(runs),
-                        f"server {server:.2f} CPU s per GB")
+                        server_note(runs, length))
                 if theirs:
                     compare(f"on S3: {what}, {compression}", *(
                         median([rounds[index] for rounds in results[kind]]) for kind in kinds[:2]))

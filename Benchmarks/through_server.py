@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 
-from end_to_end import BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Run, compare, median, row
+from end_to_end import (
+    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Run, ServerProcess, beside, compare, median, row, server_note)
 
 USER, HOST = "runner", "client"
 
 
-class Server:
+class Server(ServerProcess):
     """A repository of its own, behind `kopia server start`."""
 
     def __init__(self, folder):
@@ -43,15 +44,6 @@ class Server:
             time.sleep(0.05)
             text = open(f"{folder}/server.log").read()
         self.fingerprint = text.split("SERVER CERT SHA256: ")[1].split()[0]
-
-    def cpu(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
 
 class Ours:
@@ -99,13 +91,8 @@ def measure(work, dumps, program, splitter):
     server = Server(folder)
     try:
         client = program(server)
-        runs = []
-        for step in (lambda: client.push(dumps[0], splitter), lambda: client.push(dumps[1000], splitter), client.pull):
-            before = server.cpu()
-            run = step()
-            run.server = server.cpu() - before
-            runs.append(run)
-        return runs
+        return beside(server, (
+            lambda: client.push(dumps[0], splitter), lambda: client.push(dumps[1000], splitter), client.pull))
     finally:
         server.stop()
         shutil.rmtree(folder)
@@ -132,10 +119,9 @@ def main():
         for index, what in enumerate(("first day", "second day, 0.1 % of rows changed", "restore")):
             for kind in kinds:
                 runs = [rounds[index] for rounds in results[kind]]
-                server = sorted(run.server for run in runs)[len(runs) // 2] / (length / 1e9)
                 chunks = f"chunks of {kind[1] or '4M'}" if kind[0] is Ours else "chunks of 4M"
                 row(f"through a server: {what}, {chunks}", kind[0].name, length, median(runs),
-                    f"server {server:.2f} CPU s per GB")
+                    server_note(runs, length))
             compare(f"through a server: {what}", *(
                 median([rounds[index] for rounds in results[kind]]) for kind in kinds[:2]))
     finally:

@@ -148,36 +148,64 @@ extension FilesystemBlobStorage {
         return BlobMetadata(id: id, length: status.size, timestamp: status.modified)
     }
 
-    /// `idSoFar` is what the folder names from the root down spell.
-    func walk(
-        folder: String, idSoFar: String, prefix: String, into found: inout [BlobMetadata]
+    /// Blobs whose IDs begin with a prefix.
+    func collectBlobs(prefix: String, into found: inout [BlobMetadata]) throws(FileSystem.Failure) {
+        try walk(
+            enters: { text, _ in
+                (text.utf8.starts(with: prefix.utf8) || prefix.utf8.starts(with: text.utf8)) && text.utf8.count <= 512
+            },
+            wants: { name, text -> BlobID? in
+                guard name.hasSuffix(ShardLayout.blobSuffix),
+                    let id = BlobID(String(text.dropLast(ShardLayout.blobSuffix.count))), id.hasPrefix(prefix)
+                else { return nil }
+                return id
+            },
+            take: { id, _, status in
+                found.append(BlobMetadata(id: id, length: status.size, timestamp: status.modified))
+            })
+    }
+
+    /// Visits the regular files below the root; what goes away meanwhile is passed over, but for the root itself.
+    ///
+    /// - Parameters:
+    ///   - enters: whether to look into a folder, by what the folder names from the root down spell and how many they are.
+    ///   - wants: what a file is to `take`, by its name and by what the names from the root down spell; nil passes over it.
+    ///   - take: gets that, the file's path and its status.
+    func walk<Wanted>(
+        enters: (_ text: String, _ depth: Int) -> Bool, wants: (_ name: String, _ text: String) -> Wanted?,
+        take: (Wanted, _ path: String, FileSystem.Status) -> Void
+    ) throws(FileSystem.Failure) {
+        try walk(folder: path, textSoFar: "", depth: 0, enters: enters, wants: wants, take: take)
+    }
+
+    private func walk<Wanted>(
+        folder: String, textSoFar: String, depth: Int, enters: (String, Int) -> Bool,
+        wants: (String, String) -> Wanted?, take: (Wanted, String, FileSystem.Status) -> Void
     ) throws(FileSystem.Failure) {
         let entries: [FileSystem.Entry]
         do throws(FileSystem.Failure) {
             entries = try FileSystem.entries(folder)
         } catch {
-            // A folder that went away meanwhile; the root itself must be there.
-            if error.isMissing, folder != path { return }
+            if error.isMissing, depth > 0 { return }
             throw error
         }
         for entry in entries {
-            let text = idSoFar + entry.name
+            let text = textSoFar + entry.name
             let entryPath = "\(folder)/\(entry.name)"
             var isFolder = entry.isFolder
             if isFolder == nil { isFolder = (try? FileSystem.linkStatus(entryPath))?.isDirectory }
             if isFolder == true {
-                if text.utf8.starts(with: prefix.utf8) || prefix.utf8.starts(with: text.utf8), text.utf8.count <= 512 {
-                    try walk(folder: entryPath, idSoFar: text, prefix: prefix, into: &found)
+                if enters(text, depth + 1) {
+                    try walk(
+                        folder: entryPath, textSoFar: text, depth: depth + 1, enters: enters, wants: wants, take: take)
                 }
                 continue
             }
-            guard entry.isRegularFile != false, entry.name.hasSuffix(ShardLayout.blobSuffix),
-                let id = BlobID(String(text.dropLast(ShardLayout.blobSuffix.count))), id.hasPrefix(prefix)
-            else { continue }
+            guard entry.isRegularFile != false, let wanted = wants(entry.name, text) else { continue }
             do throws(FileSystem.Failure) {
                 let status = try FileSystem.linkStatus(entryPath)
                 guard status.isRegularFile else { continue }
-                found.append(BlobMetadata(id: id, length: status.size, timestamp: status.modified))
+                take(wanted, entryPath, status)
             } catch {
                 if !error.isMissing { throw error }
             }

@@ -20,43 +20,16 @@ extension FilesystemBlobStorage {
         try await onBlockingThread {
             var found: [UnfinishedFile] = []
             do throws(FileSystem.Failure) {
-                try collectUnfinished(in: path, depth: 0, into: &found)
+                // Shards are far fewer levels deep; whoever nests folders here shall not exhaust the stack.
+                try walk(
+                    enters: { _, depth in depth < 64 }, wants: { name, _ in Self.isTemporary(name) ? true : nil },
+                    take: { _, path, status in
+                        found.append(UnfinishedFile(path: path, length: status.size, timestamp: status.modified))
+                    })
             } catch {
                 throw error.error(blob: nil, "list the unfinished files")
             }
             return found.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-        }
-    }
-
-    private func collectUnfinished(
-        in folder: String, depth: Int, into found: inout [UnfinishedFile]
-    ) throws(FileSystem.Failure) {
-        // Shards are far fewer levels deep; whoever nests folders here shall not exhaust the stack.
-        guard depth < 64 else { return }
-        let entries: [FileSystem.Entry]
-        do throws(FileSystem.Failure) {
-            entries = try FileSystem.entries(folder)
-        } catch {
-            if error.isMissing, folder != path { return }
-            throw error
-        }
-        for entry in entries {
-            let entryPath = "\(folder)/\(entry.name)"
-            var isFolder = entry.isFolder
-            if isFolder == nil { isFolder = (try? FileSystem.linkStatus(entryPath))?.isDirectory }
-            if isFolder == true {
-                try collectUnfinished(in: entryPath, depth: depth + 1, into: &found)
-                continue
-            }
-            guard entry.isRegularFile != false, Self.isTemporary(entry.name) else { continue }
-            do throws(FileSystem.Failure) {
-                let status = try FileSystem.linkStatus(entryPath)
-                guard status.isRegularFile else { continue }
-                found.append(UnfinishedFile(path: entryPath, length: status.size, timestamp: status.modified))
-            } catch {
-                // Finished or removed meanwhile.
-                if !error.isMissing { throw error }
-            }
         }
     }
 

@@ -197,7 +197,7 @@ public struct FilesystemBlobStorage: BlobStorage {
         return try await onBlockingThread {
             var found: [BlobMetadata] = []
             do throws(FileSystem.Failure) {
-                try walk(folder: path, idSoFar: "", prefix: prefix, into: &found)
+                try collectBlobs(prefix: prefix, into: &found)
             } catch {
                 throw error.error(blob: nil, "list the blobs starting with '\(prefix)'")
             }

@@ -45,6 +45,21 @@ struct SplitterVector: Sendable, CustomTestStringConvertible {
     }()
 }
 
+/// Of the chunks, in bytes.
+private func lengths(of input: [UInt8], by splitter: Splitter) -> [Int] {
+    input.withUnsafeBufferPointer { bytes in
+        var lengths: [Int] = []
+        var start = 0
+        while start < bytes.count {
+            let rest = UnsafeBufferPointer(rebasing: bytes[start...])
+            let length = splitter.cut(in: rest) ?? rest.count
+            lengths.append(length)
+            start += length
+        }
+        return lengths
+    }
+}
+
 struct SplitterTests {
     @Test(arguments: SplitterVector.all)
     func cutsWhereKopiaCuts(_ vector: SplitterVector) throws {
@@ -56,20 +71,6 @@ struct SplitterTests {
     @Test func allVectorsAreThere() {
         #expect(SplitterVector.all.count == 284)
         #expect(SplitterVector.inputs.count == 13)
-    }
-
-    private func lengths(of input: [UInt8], by splitter: Splitter) -> [Int] {
-        input.withUnsafeBufferPointer { bytes in
-            var lengths: [Int] = []
-            var start = 0
-            while start < bytes.count {
-                let rest = UnsafeBufferPointer(rebasing: bytes[start...])
-                let length = splitter.cut(in: rest) ?? rest.count
-                lengths.append(length)
-                start += length
-            }
-            return lengths
-        }
     }
 }
 
@@ -210,7 +211,7 @@ struct LowestHashTests {
     /// Recorded from our own first run: another cut would make all chunks of everybody's next backup new.
     @Test func cutsStayWhereTheyWere() throws {
         let splitter = try #require(Splitter(name: "LOWEST-24K-GEAR"))
-        #expect(lengths(SeededBytes.dump(1, 1_500), splitter) == Self.recorded)
+        #expect(lengths(of: SeededBytes.dump(1, 1_500), by: splitter) == Self.recorded)
     }
 
     static let recorded = [32_420, 34_251, 12_806, 25_910, 35_741]
@@ -223,7 +224,7 @@ struct LowestHashTests {
             #expect(splitter.cut(in: bytes) != nil)
             #expect(splitter.cut(in: bytes, tested: bytes.count - 1) == splitter.cut(in: bytes))
         }
-        #expect(lengths(Array(repeating: 7, count: 10_000), splitter) == [2_048, 2_048, 5_904])
+        #expect(lengths(of: Array(repeating: 7, count: 10_000), by: splitter) == [2_048, 2_048, 5_904])
     }
 
     /// A row that becomes longer: chunks before it are the same, and soon after it again. Lengths keep their limits.
@@ -241,23 +242,9 @@ struct LowestHashTests {
 
     private func chunks(_ input: [UInt8], _ splitter: Splitter) -> [[UInt8]] {
         var start = 0
-        return lengths(input, splitter).map { length in
+        return lengths(of: input, by: splitter).map { length in
             defer { start += length }
             return Array(input[start..<start + length])
-        }
-    }
-
-    private func lengths(_ input: [UInt8], _ splitter: Splitter) -> [Int] {
-        input.withUnsafeBufferPointer { bytes in
-            var lengths: [Int] = []
-            var start = 0
-            while start < bytes.count {
-                let rest = UnsafeBufferPointer(rebasing: bytes[start...])
-                let length = splitter.cut(in: rest) ?? rest.count
-                lengths.append(length)
-                start += length
-            }
-            return lengths
         }
     }
 }
