@@ -9,6 +9,9 @@ struct ChunkCutter {
     private var block: [UInt8] = []
     private var position = 0
 
+    /// Bytes of the chunk being filled and of the last block.
+    var heldCount: Int { chunk.count + block.count }
+
     init(splitter: Splitter) {
         self.splitter = splitter
         step = max(4 << 10, min(256 << 10, splitter.averageLength / 4))

@@ -4,8 +4,8 @@ public import KopiaContent
 /// length that the table promises, and the table must be contiguous: no byte is ever made up.
 ///
 /// Concurrency and memory: a value; all calls may run concurrently. Holds the table, 26 bytes a piece (`PieceTable`). While
-/// a table is read its text passes in blocks of at most 40 MiB together, however many pieces it has; only a text that is not
-/// exactly as kopia writes it is held as a whole, up to 64 MiB.
+/// a table is read its text passes in 5 blocks of 1 MiB or one larger content, however many pieces it has; only a text that is
+/// not exactly as kopia writes it is held as a whole, up to 64 MiB.
 ///
 /// Source: kopia `repo/object/object_reader.go`.
 public struct ObjectReader: Sendable {
@@ -19,22 +19,6 @@ public struct ObjectReader: Sendable {
     private let contents: any ContentStore
     let table: PieceTable
 
-    /// Text of a table that has to be held as a whole.
-    private static let tableLengthMax = 64 << 20
-
-    private struct OtherForm: Error {}
-
-    private static func table(_ reader: ObjectReader, of id: ObjectID) async throws -> PieceTable {
-        var text = PieceTable.TextReader()
-        do {
-            try await reader.forEachChunk { chunk in if !text.add(chunk) { throw OtherForm() } }
-            if let table = text.table { return table }
-        } catch is OtherForm {
-            // The slow road knows JSON, and what is wrong.
-        }
-        return try PieceTable(text: try await reader.readAll(limit: tableLengthMax), of: id)
-    }
-
     /// Loads the table, recursively when it is an indirect object itself.
     ///
     /// - Throws: `ObjectError.Code.malformed`, `.damaged`; `ContentError.Code.notFound` for a content that no index
@@ -44,7 +28,7 @@ public struct ObjectReader: Sendable {
         var tableContentIDs: [ContentID] = []
         if let tableObject = id.table {
             let tableReader = try await open(tableObject, in: contents)
-            table = try await Self.table(tableReader, of: id)
+            table = try await tableReader.readTable(of: id)
             tableContentIDs = tableReader.tableContentIDs + tableReader.contentIDs
         } else {
             let length: Int64
@@ -98,9 +82,16 @@ public struct ObjectReader: Sendable {
     /// - Throws: `ObjectError.Code.damaged` when a piece has another length than promised; whatever reading a content or
     ///   `body` throws; `CancellationError`. Bytes before the failing chunk were delivered.
     public func forEachChunk(in range: Range<Int64>? = nil, _ body: ([UInt8]) async throws -> Void) async throws {
+        try await forEachChunk(in: range, batchLength: ReadPlan.batchLength, body)
+    }
+
+    /// - Parameter batchLength: bytes fetched together.
+    func forEachChunk(
+        in range: Range<Int64>? = nil, batchLength: Int, _ body: ([UInt8]) async throws -> Void
+    ) async throws {
         let range = (range ?? 0..<length).clamped(to: 0..<length)
         guard !range.isEmpty else { return try await checkEmpty() }
-        var plan = ReadPlan(table: table, range: range)
+        var plan = ReadPlan(table: table, range: range, batchLength: batchLength)
         try await withThrowingTaskGroup(of: (Int, [[UInt8]]).self) { group in
             var ready: [Int: [[UInt8]]] = [:]
             var started = 0
@@ -250,12 +241,14 @@ struct ReadPlan {
 
     private let table: PieceTable
     private let range: Range<Int64>
+    private let batchLength: Int
     private var next: Int
 
     /// - Parameter range: within the object, not empty.
-    init(table: PieceTable, range: Range<Int64>) {
+    init(table: PieceTable, range: Range<Int64>, batchLength: Int) {
         self.table = table
         self.range = range
+        self.batchLength = batchLength
         next = table.index(at: range.lowerBound)
     }
 
@@ -265,7 +258,7 @@ struct ReadPlan {
         while next < table.count, batch.pieces.count < Self.batchCountMax {
             let piece = table[next]
             guard piece.range.lowerBound < range.upperBound else { break }
-            guard batch.pieces.isEmpty || length + piece.length <= Self.batchLength else { break }
+            guard batch.pieces.isEmpty || length + piece.length <= batchLength else { break }
             next += 1
             if piece.length == 0 { continue }
             if piece.range.lowerBound < range.lowerBound {

@@ -9,12 +9,14 @@ public struct WrittenObject: Sendable, Hashable {
     public let chunkCount: Int
 }
 
-/// Stores streams as objects: cuts them, stores the chunks concurrently, and keeps the order only in the table.
+/// Stores streams as objects: cuts them, stores the chunks concurrently, and keeps the order only in the table, which is
+/// written while the stream goes on.
 ///
 /// Concurrency and memory: a value; several objects may be written at once. One stream holds the chunk being filled and
 /// `chunksInFlight` chunks being hashed, compressed and encrypted: at most `(chunksInFlight + 1) × splitter.lengthMax`
-/// bytes, plus the block that `next` returned, plus 26 bytes for each chunk cut so far. Small chunks travel together,
-/// up to `batchLength` bytes in place of one chunk. `next` is not called while all of that is in use. Buffers are reused.
+/// bytes, plus the block that `next` returned, plus what `TableWriter` says: at most a few MiB, however long the stream is.
+/// Small chunks travel together, up to `batchLength` bytes in place of one chunk. Behind a chunk that takes long, the IDs of
+/// up to 1,024 batches wait for their turn. `next` is not called while all of that is in use. Buffers are reused.
 ///
 /// Source: kopia `repo/object/object_writer.go`.
 public struct ObjectWriter: Sendable {
@@ -94,7 +96,9 @@ public struct ObjectWriter: Sendable {
                         continue
                     }
                     try await line.drain(&group)
-                    try await checkpoint(try await finish(line.table))
+                    // Of a copy: the table goes on where it is.
+                    var table = line.table
+                    try await checkpoint(try await table.finish())
                     lastCheckpoint = ContinuousClock.now
                 }
             }
@@ -102,21 +106,13 @@ public struct ObjectWriter: Sendable {
             let rest = cutter.rest()
             if !rest.isEmpty || line.chunkCount == 0 { try await line.store(rest, in: &group) }
             try await line.drain(&group)
-            return try await finish(line.table)
+            return try await line.table.finish()
         }
     }
 
-    /// One piece is the object itself; more get a table, which is an object again.
-    private func finish(_ table: PieceTable) async throws -> WrittenObject {
-        if table.count == 1 {
-            return WrittenObject(id: table[0].object, length: table.length, chunkCount: 1)
-        }
-        var text = PieceTable.TextBlocks(table)
-        let tableWriter = try ObjectWriter(
-            contents: contents, splitter: nil, prefix: prefix == 0 ? UInt8(ascii: "x") : prefix,
-            compression: metadataCompression, metadataCompression: metadataCompression, chunksInFlight: 1)
-        let written = try await tableWriter.write { text.nextBlock() }
-        return WrittenObject(id: written.id.asTable, length: table.length, chunkCount: table.count)
+    fileprivate var newTable: TableWriter {
+        TableWriter(
+            contents: contents, prefix: prefix == 0 ? UInt8(ascii: "x") : prefix, compression: metadataCompression)
     }
 
     /// Hashes, compresses and stores chunks, away from the caller.
@@ -151,8 +147,12 @@ private struct StoredBatch: Sendable {
 
 /// The chunks between cutter and table: bounded, stored in any order, entered in order.
 private struct ChunkLine {
+    /// Batches that may be stored behind one that is not: while the store publishes an index, one write waits for that and
+    /// the others go on.
+    private static let aheadMax = 1024
+
     private let writer: ObjectWriter
-    private(set) var table = PieceTable()
+    var table: TableWriter
     private(set) var chunkCount = 0
     /// Small chunks that wait for more.
     private var gathered: [[UInt8]] = []
@@ -168,7 +168,10 @@ private struct ChunkLine {
     init(writer: ObjectWriter) {
         self.writer = writer
         limit = writer.chunksInFlight
+        table = writer.newTable
     }
+
+    private var isFull: Bool { inFlight >= limit || startedBatches - enteredBatches >= limit + Self.aheadMax }
 
     mutating func store(_ chunk: [UInt8], in group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
         chunkCount += 1
@@ -182,11 +185,11 @@ private struct ChunkLine {
         for length: Int, _ group: inout ThrowingTaskGroup<StoredBatch, any Error>
     ) async throws {
         guard gatheredLength + length >= ObjectWriter.batchLength else { return }
-        while inFlight >= limit { try await receive(&group) }
+        while isFull { try await receive(&group) }
     }
 
     private mutating func send(_ group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
-        while inFlight >= limit { try await receive(&group) }
+        while isFull { try await receive(&group) }
         let (number, batch) = (startedBatches, gathered)
         group.addTask { [writer] in try await writer.store(batch, number: number) }
         startedBatches += 1
@@ -210,9 +213,7 @@ private struct ChunkLine {
         while let next = ahead.removeValue(forKey: enteredBatches) {
             enteredBatches += 1
             for (object, length) in zip(next.objects, next.lengths) {
-                if let problem = table.append(object, length: Int64(length)) {
-                    throw ObjectError(.malformed, object: object, "the store returned an unusable ID: \(problem)")
-                }
+                try await table.append(object, length: Int64(length))
             }
         }
     }

@@ -12,32 +12,38 @@ extension PieceTable {
     private static let head = #"{"stream":"kopia:indirect","entries":["#
     private static let tail = "]}\n"
 
-    /// The text in blocks of about 64 KiB, so that a table of a million pieces is never text as a whole.
-    struct TextBlocks {
-        private let table: PieceTable
-        private var next = 0
-        private var isDone = false
+    /// The text, made piece by piece.
+    ///
+    /// Memory: what was not taken yet.
+    struct TextWriter: Sendable {
+        private(set) var pieces = PieceSum()
+        private var text = Array(PieceTable.head.utf8)
 
-        init(_ table: PieceTable) { self.table = table }
+        /// Bytes that wait to be taken.
+        var waitingCount: Int { text.count }
 
-        mutating func nextBlock() -> [UInt8]? {
-            guard !isDone else { return nil }
-            var block = next == 0 ? Array(PieceTable.head.utf8) : []
-            while next < table.count, block.count < 64 << 10 {
-                let piece = table[next]
-                if next > 0 { block.append(UInt8(ascii: ",")) }
-                var text = "{"
-                if piece.range.lowerBound != 0 { text += "\"s\":\(piece.range.lowerBound)," }
-                if piece.length != 0 { text += "\"l\":\(piece.length)," }
-                text += "\"o\":\"\(piece.object)\"}"
-                block.append(contentsOf: text.utf8)
-                next += 1
-            }
-            if next == table.count {
-                block.append(contentsOf: PieceTable.tail.utf8)
-                isDone = true
-            }
-            return block
+        /// - Returns: nil, or what is wrong with the piece.
+        mutating func append(_ object: ObjectID, length: Int64) -> String? {
+            let (start, isFirst) = (pieces.length, pieces.count == 0)
+            if let problem = pieces.add(object, length: length) { return problem }
+            var piece = isFirst ? "{" : ",{"
+            if start != 0 { piece += "\"s\":\(start)," }
+            if length != 0 { piece += "\"l\":\(length)," }
+            piece += "\"o\":\"\(object)\"}"
+            text.append(contentsOf: piece.utf8)
+            return nil
+        }
+
+        /// What there is of the text beyond what was taken before.
+        mutating func take() -> [UInt8] {
+            defer { text = [] }
+            return text
+        }
+
+        /// The rest of the text, when all pieces were appended.
+        mutating func end() -> [UInt8] {
+            text.append(contentsOf: PieceTable.tail.utf8)
+            return take()
         }
     }
 
@@ -77,12 +83,14 @@ extension PieceTable {
     /// Reads a table exactly as kopia writes it, without building a JSON tree; nil for everything else.
     private static func scan(_ text: [UInt8]) -> PieceTable? {
         var reader = TextReader()
-        return reader.add(text) ? reader.table : nil
+        var table = PieceTable()
+        guard reader.add(text, { _ = table.append($0, length: $1) }), reader.isDone else { return nil }
+        return table
     }
 
     /// Reads the text block by block, if it is exactly as kopia writes it.
     ///
-    /// Memory: the table so far, one block, and less than one piece's text.
+    /// Memory: one block, and less than one piece's text.
     struct TextReader {
         private enum Expected { case head, piece, separator, end }
 
@@ -91,20 +99,20 @@ extension PieceTable {
 
         private var rest: [UInt8] = []
         private var expected = Expected.head
-        private var pieces = PieceTable()
-        private var isDone = false
+        private var pieces = PieceSum()
+        /// The end of the table was there.
+        private(set) var isDone = false
 
-        /// The whole table; nil before its end.
-        var table: PieceTable? { isDone ? pieces : nil }
         /// Bytes that wait for the next block.
         var waitingCount: Int { rest.count }
 
+        /// - Parameter body: gets the pieces in order, direct objects with their lengths.
         /// - Returns: false when the text has another form; then nothing more must be added.
-        mutating func add(_ block: [UInt8]) -> Bool {
+        mutating func add(_ block: [UInt8], _ body: (ObjectID, Int64) -> Void) -> Bool {
             let text = rest.isEmpty ? block : rest + block
             var position = 0
             while position < text.count {
-                guard !isDone, let next = step(text, position) else { return false }
+                guard !isDone, let next = step(text, position, body) else { return false }
                 guard next > position else { break }
                 position = next
             }
@@ -113,7 +121,9 @@ extension PieceTable {
         }
 
         /// What follows the next part of the text: the same position when it is not whole yet, nil when it is another.
-        private mutating func step(_ text: [UInt8], _ position: Int) -> Int? {
+        private mutating func step(
+            _ text: [UInt8], _ position: Int, _ body: (ObjectID, Int64) -> Void
+        ) -> Int? {
             switch expected {
             case .head:
                 guard let next = Self.skip(PieceTable.head, text, position) else { return nil }
@@ -124,14 +134,15 @@ extension PieceTable {
                 guard end - position < Self.pieceTextMax else { return nil }
                 var scanner = TextScanner(text: text, position: position)
                 guard let (start, length, object) = scanner.piece(), scanner.position == end + 1,
-                    start == pieces.length, pieces.append(object, length: length) == nil
+                    start == pieces.length, pieces.add(object, length: length) == nil
                 else { return nil }
+                body(object, length)
                 expected = .separator
                 return end + 1
             case .separator:
                 guard text[position] == UInt8(ascii: ",") else {
                     expected = .end
-                    return step(text, position)
+                    return step(text, position, body)
                 }
                 expected = .piece
                 return position + 1

@@ -181,9 +181,7 @@ extension Repository {
         of root: DirectoryEntry, _ body: (ContentID, _ path: String) async throws -> Void
     ) async throws {
         func visit(_ object: ObjectID, _ path: String) async throws {
-            let reader = try await ObjectReader.open(object, in: contents)
-            for id in reader.tableContentIDs { try await body(id, path) }
-            for id in reader.contentIDs { try await body(id, path) }
+            try await ObjectReader.forEachContent(of: object, in: contents) { try await body($0, path) }
         }
         try await visit(root.object, "")
         try await forEachEntry(of: root, recursive: true) { try await visit($0.entry.object, $0.path) }

@@ -13,12 +13,10 @@ private func contentID(_ text: String) throws -> ContentID { try #require(Conten
 struct PieceTableTests {
     /// Vector: reference §14.8, made with kopia's code.
     @Test func writesTheTableAsKopiaDoes() async throws {
-        var table = PieceTable()
-        #expect(table.append(try #require(ObjectID(first)), length: 2_097_152) == nil)
-        #expect(table.append(try #require(ObjectID(second)), length: 100) == nil)
-        var blocks = PieceTable.TextBlocks(table)
-        var text: [UInt8] = []
-        while let block = blocks.nextBlock() { text += block }
+        var writer = PieceTable.TextWriter()
+        #expect(writer.append(try #require(ObjectID(first)), length: 2_097_152) == nil)
+        #expect(writer.append(try #require(ObjectID(second)), length: 100) == nil)
+        let text = writer.end()
         #expect(
             String(decoding: text, as: UTF8.self)
                 == #"{"stream":"kopia:indirect","entries":[{"l":2097152,"o":"\#(first)"},"#
@@ -99,31 +97,34 @@ struct PieceTableTests {
 struct PieceTableBlockTests {
     private static func table(_ count: Int) throws -> (table: PieceTable, text: [UInt8]) {
         var table = PieceTable()
+        var writer = PieceTable.TextWriter()
+        var text: [UInt8] = []
         for number in 0..<count {
             let hex = String(number, radix: 16)
             let name = (number % 3 == 0 ? "Z" : "") + String(repeating: "0", count: 32 - hex.count) + hex
-            let problem = table.append(try #require(ObjectID(name)), length: Int64(number % 7 == 0 ? 100_000 : 64))
-            #expect(problem == nil)
+            let (object, length) = (try #require(ObjectID(name)), Int64(number % 7 == 0 ? 100_000 : 64))
+            #expect(table.append(object, length: length) == nil)
+            #expect(writer.append(object, length: length) == nil)
+            if number % 50 == 0 { text += writer.take() }
         }
-        var text: [UInt8] = []
-        var blocks = PieceTable.TextBlocks(table)
-        while let block = blocks.nextBlock() { text += block }
-        return (table, text)
+        return (table, text + writer.end())
     }
 
     @Test(arguments: [1, 2, 7, 90, 1000, 65_536])
     func anyBlocksGiveTheSameTable(blockLength: Int) throws {
         let (table, text) = try Self.table(300)
         var reader = PieceTable.TextReader()
+        var read = PieceTable()
         for start in stride(from: 0, to: text.count, by: blockLength) {
-            #expect(reader.table == nil)
-            let isTaken = reader.add(Array(text[start..<min(text.count, start + blockLength)]))
+            #expect(!reader.isDone)
+            let block = Array(text[start..<min(text.count, start + blockLength)])
+            let isTaken = reader.add(block) { #expect(read.append($0, length: $1) == nil) }
             #expect(isTaken)
         }
-        let read = try #require(reader.table)
+        #expect(reader.isDone)
         #expect(read.count == 300 && read.length == table.length)
         for number in 0..<300 { #expect(read[number] == table[number]) }
-        let isMoreTaken = reader.add([UInt8(ascii: "x")])
+        let isMoreTaken = reader.add([UInt8(ascii: "x")]) { _, _ in }
         #expect(!isMoreTaken)
     }
 
@@ -131,12 +132,14 @@ struct PieceTableBlockTests {
     @Test func onlyAPieceOfTheTextIsHeld() throws {
         let (_, text) = try Self.table(20_000)
         var reader = PieceTable.TextReader()
+        var count = 0
         for start in stride(from: 0, to: text.count, by: 4096) {
-            let isTaken = reader.add(Array(text[start..<min(text.count, start + 4096)]))
+            let isTaken = reader.add(Array(text[start..<min(text.count, start + 4096)])) { _, _ in count += 1 }
             #expect(isTaken)
             #expect(reader.waitingCount <= PieceTable.TextReader.pieceTextMax)
         }
-        #expect(reader.table?.count == 20_000)
+        #expect(reader.isDone)
+        #expect(count == 20_000)
     }
 
     @Test(arguments: [
@@ -148,10 +151,10 @@ struct PieceTableBlockTests {
             var reader = PieceTable.TextReader()
             let bytes = Array(text.utf8)
             let isTaken = stride(from: 0, to: bytes.count, by: length).allSatisfy {
-                reader.add(Array(bytes[$0..<min(bytes.count, $0 + length)]))
+                reader.add(Array(bytes[$0..<min(bytes.count, $0 + length)])) { _, _ in }
             }
             #expect(!isTaken)
-            #expect(reader.table == nil)
+            #expect(!reader.isDone)
         }
     }
 }
