@@ -4,7 +4,7 @@ import ProcessIO
 import Testing
 
 extension IntegrationTests {
-    /// Everything a database can hold, dumped, restored with stock psql, dumped again: equal by digest.
+    /// Everything a database can hold, dumped, restored with stock psql and with ours, dumped again: equal by digest.
     struct BackupContent {
         @Test(arguments: [
             ("everything", "UTF8", "C.UTF-8"), ("latin", "LATIN1", "C"), ("empty", "UTF8", "C.UTF-8"),
@@ -12,8 +12,8 @@ extension IntegrationTests {
         ])
         func whatIsRestoredFromADumpHasItsDigests(_ name: String, _ encoding: String, _ locale: String) async throws {
             let pair = try PostgresPair.running()
-            let (first, second) = ("content_\(name)", "content_\(name)_copy")
-            try await drop([first, second], pair)
+            let (first, second, third) = ("content_\(name)", "content_\(name)_copy", "content_\(name)_ours")
+            try await drop([first, second, third], pair)
             try await pair.superuser("CREATE ROLE everything_app")
             let creation = "TEMPLATE template0 ENCODING '\(encoding)' LC_COLLATE '\(locale)' LC_CTYPE '\(locale)'"
             for database in [first, second] { try await pair.superuser("CREATE DATABASE \(database) \(creation)") }
@@ -42,6 +42,7 @@ extension IntegrationTests {
                 // The names, not the bytes, are in the record.
                 #expect(original.settings["client_encoding"]?.stringValue == "LATIN1")
             }
+            try await expectRestored(original, of: first, into: third, bench)
             // A changed row shows, and only in its table.
             if name != "empty" {
                 let table = try #require(original.digests.last?["table"]?.stringValue)
@@ -52,7 +53,42 @@ extension IntegrationTests {
                 #expect(changed.digests != copy.digests)
                 #expect(changed.digests.dropLast() == copy.digests.dropLast())
             }
-            try await drop([first, second], pair)
+            try await drop([first, second, third], pair)
+        }
+
+        /// What `restore` makes of the snapshot is what was dumped: every row, every definition, every large object, and the
+        /// database's own properties; judged by pg_dump and the server.
+        private func expectRestored(
+            _ original: Made, of first: String, into third: String, _ bench: borrowing Workbench
+        ) async throws {
+            let pair = bench.pair
+            let outcome = try await bench.podRunner.with(superuserSettings(pair, third)).run([
+                "restore", "--repository", bench.repositoryURL, "--kopia-snapshot", original.snapshot, "--output",
+                "json",
+            ])
+            #expect(outcome.exit == .exited(0), "\(outcome.testDescription)")
+            // Of a server that would publish nothing; whatever else is warned of would be a loss.
+            let publishes = "warning: the server warned: wal_level is insufficient to publish logical changes"
+            let warnings = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("warning") && $0 != publishes }
+            #expect(warnings == [])
+            let report = try JSONParser.parse(outcome.output)
+            #expect(report["verified"]?["tables"] == .integer(Int64(original.digests.count)))
+            #expect(try await backup(third, bench).digests == original.digests)
+            func schema(_ database: String) async throws -> [Substring] {
+                let dump = Program(path: pair.bin + "/pg_dump").with(superuserSettings(pair, database))
+                // The key of \\restrict is another one each time.
+                return try await dump.succeed(["--schema-only"]).split(separator: "\n").filter {
+                    !$0.hasPrefix("\\restrict ") && !$0.hasPrefix("\\unrestrict ")
+                }
+            }
+            #expect(try await schema(third) == schema(first))
+            let facts = """
+                SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, datdba::regrole, datacl, datconnlimit
+                FROM pg_database WHERE datname = current_database();
+                SELECT oid, lomowner::regrole, lomacl, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid;
+                SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;
+                """
+            #expect(try await pair.superuser(facts, database: third) == pair.superuser(facts, database: first))
         }
 
         @Test func anUnchangedDatabaseAddsNextToNothing() async throws {
@@ -147,11 +183,8 @@ extension IntegrationTests {
         ) async throws -> Made {
             try await bench.pair.waitForStandby()
             // The superuser reads what row security hides, and large objects of others.
-            let settings = [
-                "PGHOST": bench.pair.folder + "/pair/sockets", "PGPORT": bench.pair.port, "PGUSER": "postgres",
-                "PGDATABASE": database,
-            ]
-            let output = try await bench.podRunner.with(settings).succeed(BackupRetry.arguments(bench, more))
+            let runner = bench.podRunner.with(superuserSettings(bench.pair, database))
+            let output = try await runner.succeed(BackupRetry.arguments(bench, more))
             let line = try #require(output.split(separator: "\n").last)
             let value = try #require(try JSONParser.parse(String(line.dropFirst(20)))["value"]?.stringValue)
             let reference = try JSONParser.parse(value)
@@ -163,11 +196,15 @@ extension IntegrationTests {
             )
         }
 
-        private func psql(_ pair: PostgresPair, _ database: String) -> Program {
-            Program(path: pair.bin + "/psql").with([
+        private func superuserSettings(_ pair: PostgresPair, _ database: String) -> [String: String] {
+            [
                 "PGHOST": pair.folder + "/pair/sockets", "PGPORT": pair.port, "PGUSER": "postgres",
                 "PGDATABASE": database,
-            ])
+            ]
+        }
+
+        private func psql(_ pair: PostgresPair, _ database: String) -> Program {
+            Program(path: pair.bin + "/psql").with(superuserSettings(pair, database))
         }
 
         private func fill(_ database: String, _ name: String, _ pair: PostgresPair) async throws {
