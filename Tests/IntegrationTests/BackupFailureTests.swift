@@ -101,6 +101,25 @@ enum Processes {
             description: "no child '\(name)' of process \(parent) that wrote \(bytes) bytes in twenty seconds")
     }
 
+    /// The argument lists of a process and of whatever it started, one a line; nil when it is gone.
+    static func arguments(ofFamilyOf pid: Int32) -> String? {
+        var parents: [Int32: Int32] = [:]
+        for other in all() { parents[other] = fields(other)?.parent }
+        let family =
+            [pid]
+            + parents.keys.filter { other in
+                var ancestor = other
+                while let parent = parents[ancestor], parent > 1 {
+                    if parent == pid { return true }
+                    ancestor = parent
+                }
+                return false
+            }
+        // A process that has ended and was not waited for has none.
+        guard let own = read("/proc/\(pid)/cmdline"), !own.isEmpty else { return nil }
+        return family.compactMap { read("/proc/\($0)/cmdline") }.joined(separator: "\n")
+    }
+
     private static func written(_ pid: Int32) -> Int? {
         read("/proc/\(pid)/io")?.split(separator: "\n").first { $0.hasPrefix("wchar: ") }
             .flatMap { Int($0.dropFirst("wchar: ".count)) }
@@ -143,7 +162,7 @@ enum Processes {
     private static func read(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
+        var bytes = [UInt8](repeating: 0, count: 65536)
         let count = fread(&bytes, 1, bytes.count, file)
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }

@@ -37,10 +37,22 @@ extension IntegrationTests {
             try await pair.waitForStandby()
             let bench = try Workbench(pair)
             try await bench.makeRepository()
+            // Whatever pg_dump is given on its command line is written down before it runs.
+            let programs = bench.folder + "/programs"
+            mkdir(programs, 0o755)
+            try bench.write(
+                "programs/pg_dump",
+                "#!/bin/sh\nprintf '%s\\n' \"$@\" >> '\(programs)/arguments'\nexec '\(pair.bin)/pg_dump' \"$@\"\n")
+            try #require(chmod(programs + "/pg_dump", 0o755) == 0)
             let backup = try await bench.podRunner(reading: names.database).run([
-                "backup", "--repository", bench.repositoryURL, "--path", "backup.sql",
+                "backup", "--repository", bench.repositoryURL, "--path", "backup.sql", "--pg-bin-dir", programs,
             ])
             #expect(backup.exit == .exited(0), "\(backup.testDescription)")
+            let dumped = try await Program(path: "/bin/cat").succeed([programs + "/arguments"])
+            #expect(dumped.contains("--format=plain\n"))
+            for word in [pair.adminPassword, bench.repositoryPassword, names.database, names.role] {
+                #expect(!dumped.contains(word), "\(dumped)")
+            }
             let id = try #require(try await bench.snapshotIDs().first)
             try await drop(pair, database, role)
 
@@ -53,7 +65,7 @@ extension IntegrationTests {
             let secrets = [names.password, pair.adminPassword, bench.repositoryPassword]
             let restored = try await runner.run(arguments) { runner in
                 // Of the process and of whatever it starts: nothing secret, at any moment that is looked at.
-                while let shown = Self.arguments(of: runner) {
+                while let shown = Processes.arguments(ofFamilyOf: runner) {
                     for secret in secrets { #expect(!shown.contains(secret)) }
                     try await Task.sleep(for: .milliseconds(5))
                 }
@@ -96,16 +108,6 @@ extension IntegrationTests {
         private func drop(_ pair: PostgresPair, _ database: String, _ role: String) async throws {
             try await pair.sql("DROP DATABASE IF EXISTS \(database) WITH (FORCE)")
             try await pair.sql("DROP ROLE IF EXISTS \(role)")
-        }
-
-        /// Nil when the process is gone.
-        private static func arguments(of pid: Int32) -> String? {
-            guard let file = fopen("/proc/\(pid)/cmdline", "r") else { return nil }
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 65536)
-            let count = fread(&bytes, 1, bytes.count, file)
-            // A process that has ended and was not waited for has none.
-            return count == 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
         }
     }
 }
