@@ -1,3 +1,4 @@
+import Glibc
 import ProcessIO
 import Testing
 
@@ -44,6 +45,134 @@ extension IntegrationTests {
                 #expect(nowhere.exit == .exited(4), "\(nowhere.testDescription)")
                 #expect(nowhere.output.contains("the dump names tablespaces that are not there: nowhere"))
             }
+        }
+
+        /// A case of the go/no-go table: what is done to the server, and the line that tells of it.
+        struct Obstacle: Sendable {
+            /// Run by the superuser, in the live database where `inDatabase`.
+            let make: String
+            let undo: String
+            var inDatabase = false
+            let verdict: String
+            let check: String
+            let finding: String
+        }
+
+        static let obstacles = [
+            Obstacle(
+                make: "ALTER ROLE blockedadmin SET default_transaction_read_only = on",
+                undo: "ALTER ROLE blockedadmin RESET default_transaction_read_only", verdict: "NO-GO",
+                check: "writable",
+                finding: "the server is read-only (default_transaction_read_only)"),
+            Obstacle(
+                make: "ALTER ROLE blockedadmin NOCREATEDB", undo: "ALTER ROLE blockedadmin CREATEDB", verdict: "NO-GO",
+                check: "privileges", finding: "role \"blockedadmin\" may not create databases"),
+            Obstacle(
+                make: "ALTER ROLE blockedadmin NOCREATEROLE", undo: "ALTER ROLE blockedadmin CREATEROLE",
+                verdict: "WARN",
+                check: "privileges", finding: "blockedadmin may create databases, not roles: "),
+            Obstacle(
+                make: "ALTER ROLE blockedadmin SET azure.extensions = 'hstore, POSTGIS'",
+                undo: "ALTER ROLE blockedadmin RESET azure.extensions", verdict: "NO-GO", check: "extensions",
+                finding: "not in azure.extensions: citext"),
+            Obstacle(
+                make:
+                    "CREATE SUBSCRIPTION incoming CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+                undo: "DROP SUBSCRIPTION incoming", inDatabase: true, verdict: "NO-GO", check: "replication",
+                finding: "1 subscriptions receive into the database"),
+            Obstacle(
+                make: """
+                    CREATE PUBLICATION outgoing FOR ALL TABLES;
+                    CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+                    CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION noted()
+                    """,
+                undo: "DROP EVENT TRIGGER noting; DROP FUNCTION noted; DROP PUBLICATION outgoing", inDatabase: true,
+                verdict: "WARN", check: "contents", finding: "the database has 1 publications, 1 event triggers"),
+        ]
+
+        @Test func whatIsInTheWayIsNamedAndNothingIsTouched() async throws {
+            try await RestoreScene.with("blocked", rows: 10, setup: "CREATE EXTENSION citext") { bench, scene in
+                let pair = scene.pair
+                let checks = [
+                    "version", "writable", "privileges", "roles", "grants", "tablespaces", "extensions", "locale",
+                    "target",
+                    "space", "connected", "replication", "tablespace", "contents", "leftovers",
+                ]
+                let clear = try await scene.runner.run(scene.arguments + ["--plan", "--target-space", "100T"])
+                #expect(clear.exit == .exited(0), "\(clear.testDescription)")
+                let verdicts = clear.output.split(separator: "\n").dropLast().map { $0.split(separator: " ").prefix(2) }
+                #expect(verdicts.map { "\($0[0]) \($0[1])" } == checks.map { "GO \($0)" }, "\(clear.output)")
+
+                for item in Self.obstacles {
+                    let place = item.inDatabase ? scene.database : "postgres"
+                    try await pair.superuser(item.make, database: place)
+                    let outcome = try await scene.runner.run(scene.arguments + ["--plan"])
+                    try Self.expect(outcome, item.verdict, item.check, item.finding)
+                    if item.verdict == "NO-GO" {
+                        let refused = try await scene.runner.run(scene.arguments)
+                        #expect(refused.exit == .exited(4), "\(refused.testDescription)")
+                        let start = "pod-runner: error: nothing was changed on 127.0.0.1:\(pair.port): \(item.check): "
+                        #expect(refused.errors.contains(start + item.finding), "\(refused.errors)")
+                        #expect(refused.errors.contains("\nhint: "))
+                    }
+                    try await pair.superuser(item.undo, database: place)
+                    #expect(try await pair.itemsHash("blocked") == scene.hash)
+                    #expect(try await scene.leftovers() == "")
+                }
+            }
+        }
+
+        /// Of the snapshot, or of what was asked for.
+        @Test func whatTheTargetCannotBeIsNamed() async throws {
+            try await RestoreScene.with("asked", rows: 10, setup: "CREATE EXTENSION citext") { bench, scene in
+                let reserved = scene.arguments.map { $0 == "asked" ? "azure_app" : $0 } + ["--plan"]
+                try Self.expect(
+                    try await scene.runner.run(reserved), "NO-GO", "roles",
+                    "\"azure_app\" is a reserved role and cannot be the application's user")
+
+                // Of another server, with other extensions.
+                let folder = bench.folder + "/elsewhere"
+                try await bench.podRunner.succeed([
+                    "snapshot", "restore", "--repository", scene.repositoryURL, scene.snapshot, folder,
+                ])
+                let record = try await Program(path: "/bin/cat").succeed([folder + "/karaffe.json"])
+                unlink(folder + "/karaffe.json")
+                try bench.write(folder + "/karaffe.json", record.replacing("\"citext\"", with: "\"not_offered\""))
+                try await bench.podRunner.succeed(["location", "push", "--repository", scene.repositoryURL, folder])
+                let pushed = try #require(try await bench.snapshotIDs().first { $0 != scene.snapshot })
+                try Self.expect(
+                    try await scene.runner.run(scene.arguments(restoring: pushed) + ["--plan"]), "NO-GO", "extensions",
+                    "the server does not offer not_offered")
+
+                // What belongs to a superuser an administrator can hand to nobody.
+                try await scene.pair.superuser("CREATE TABLE above (a int)", database: scene.database)
+                try await scene.pair.waitForStandby()
+                try await bench.podRunner(reading: scene.database).succeed([
+                    "backup", "--repository", bench.repositoryURL, "--path", "backup.sql",
+                ])
+                let known = [pushed, scene.snapshot]
+                let above = try #require(try await bench.snapshotIDs().first { !known.contains($0) })
+                try Self.expect(
+                    try await scene.runner.run(scene.arguments(restoring: above) + ["--plan"]), "NO-GO", "roles",
+                    "objects of the dump belong to postgres, to whom askedadmin can hand nothing")
+                #expect(try await scene.leftovers() == "")
+            }
+        }
+
+        /// The line of a check, and below it what to do.
+        private static func expect(
+            _ outcome: Program.Outcome, _ verdict: String, _ check: String, _ finding: String
+        ) throws {
+            let lines = outcome.output.split(separator: "\n")
+            let position = try #require(
+                lines.firstIndex { $0.split(separator: " ").dropFirst().first == check[...] },
+                "\(outcome.testDescription)")
+            #expect(lines[position].hasPrefix(verdict + " "), "\(outcome.output)")
+            #expect(lines[position].contains(" \(finding)"), "\(outcome.output)")
+            guard verdict == "NO-GO" else { return }
+            #expect(lines[position + 1].contains("  hint: ") || check == "roles", "\(outcome.output)")
+            #expect(lines.last?.hasPrefix("no-go: ") == true)
+            #expect(outcome.exit == .exited(4), "\(outcome.testDescription)")
         }
     }
 }
