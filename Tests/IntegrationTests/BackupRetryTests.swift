@@ -104,6 +104,31 @@ extension IntegrationTests {
             }
         }
 
+        /// From how long the last backup took, before this one begins.
+        @Test func aDeadlineThatIsTooShortIsSaidAtTheStart() async throws {
+            try await withDatabase("rated") { bench in
+                let runner = bench.podRunner(reading: "rateddb")
+                let first = try await runner.run(Self.arguments(bench, ["--deadline", "1h"])) { runner in
+                    // Nine seconds at least, on any machine.
+                    let dump = try await Processes.child(named: "pg_dump", of: runner, thatWrote: 1 << 20)
+                    kill(dump, SIGSTOP)
+                    try await Task.sleep(for: .seconds(9))
+                    kill(dump, SIGCONT)
+                }
+                #expect(first.exit == .exited(0), "\(first.testDescription)")
+                #expect(!first.errors.contains("at the last backup's rate"))
+                // Whether the second comes to its end is the machine's affair.
+                let second = try await runner.run(Self.arguments(bench, ["--deadline", "8s"]))
+                let warning = "warning: at the last backup's rate this one takes about "
+                let said = second.errors.split(separator: "\n").filter { $0.hasPrefix(warning) }
+                #expect(said.count == 1, "\(second.errors)")
+                #expect(said.first?.contains(", the deadline is ") == true)
+                #expect(said.first?.contains("raise --deadline") == true)
+                let enough = try await runner.run(Self.arguments(bench, ["--deadline", "1h"]))
+                #expect(!enough.errors.contains(warning), "\(enough.errors)")
+            }
+        }
+
         @Test func locksOfOthersAreNotWaitedForForEver() async throws {
             try await withDatabase("locked") { bench in
                 let pair = bench.pair
