@@ -19,6 +19,10 @@ public struct SnapshotOptions: Sendable {
     public var rootIsOnlyFile = false
     /// kopia's name of a compressor (`zstd-fastest`, `none`); nil asks the policies.
     public var compression: String?
+    /// A compressor's name, taken where `compression` is nil and no policy of the source chooses one, or none; the `none` that
+    /// kopia writes into the global policy of every new repository is no choice. The policies' suffixes that are never
+    /// compressed hold for it too.
+    public var compressionUnlessChosen: String?
     /// Nil asks the policies, then the repository. Sizes that kopia has no name for are fine: it reads every cut.
     public var splitter: Splitter?
     /// About how many bytes come, where neither `splitter` nor a policy says how to cut: then chunks are as small as

@@ -11,6 +11,8 @@ struct StoragePlan: Sendable {
     let policy: EffectivePolicy
     /// Overrides the policy for all files.
     let compression: UInt32?
+    /// Where no policy chooses.
+    let compressionUnlessChosen: String?
     let metadataCompression: UInt32
     let splitter: Splitter?
     let chunksInFlight: Int
@@ -19,7 +21,10 @@ struct StoragePlan: Sendable {
     let checkpoint: @Sendable (SnapshotWriter, [String], WrittenObject) async throws -> Void
 
     func writer(forFileNamed name: String) throws -> ObjectWriter {
-        let compression = try compression ?? Self.headerID(policy.compressor(forFileNamed: name, size: nil))
+        let compression =
+            try compression
+            ?? Self.headerID(
+                policy.compressor(forFileNamed: name, size: nil, unlessChosen: compressionUnlessChosen))
         return try ObjectWriter(
             contents: contents, splitter: splitter, compression: compression,
             metadataCompression: metadataCompression, chunksInFlight: chunksInFlight)
@@ -79,6 +84,7 @@ extension Repository {
             compression: try options.compression.map { name throws(RepositoryError) in
                 try StoragePlan.headerID(name)
             },
+            compressionUnlessChosen: options.compressionUnlessChosen,
             metadataCompression: try StoragePlan.headerID(policy.metadataCompressor.value),
             splitter: try await splitter(for: source, options: options, policy: policy),
             chunksInFlight: parallelism,

@@ -38,6 +38,13 @@ public struct EffectivePolicy: Sendable, Hashable {
         first("compression", "compressorName", \.stringValue) ?? PolicySetting(value: "none", origin: nil)
     }
 
+    /// Somebody chose a compressor for files, or chose to have none. The `none` of the global policy is no choice: kopia writes
+    /// it into every new repository itself.
+    public var choosesCompressor: Bool {
+        let setting = compressor
+        return setting.origin != nil && !(setting.origin == .global && setting.value == "none")
+    }
+
     /// Name of the compressor for directories and tables.
     public var metadataCompressor: PolicySetting<String> {
         first("metadataCompression", "compressorName", \.stringValue)
@@ -67,11 +74,13 @@ public struct EffectivePolicy: Sendable, Hashable {
 
     /// The compressor for one file.
     ///
-    /// - Parameter size: nil for a stream. kopia counts a stream as 0 bytes, so that any `minSize` switches its
-    ///   compression off; here the size limits do not apply to streams.
+    /// - Parameters:
+    ///   - size: nil for a stream. kopia counts a stream as 0 bytes, so that any `minSize` switches its compression off; here
+    ///     the size limits do not apply to streams.
+    ///   - standard: where nobody chose one.
     /// - Returns: a name, `none` for no compression.
-    public func compressor(forFileNamed name: String, size: Int64?) -> String {
-        let chosen = compressor.value
+    public func compressor(forFileNamed name: String, size: Int64?, unlessChosen standard: String? = nil) -> String {
+        let chosen = standard.flatMap { choosesCompressor ? nil : $0 } ?? compressor.value
         guard !chosen.isEmpty, chosen != "none" else { return "none" }
         if let size {
             if let least = first("compression", "minSize", \.integerValue)?.value, least > 0, size < least {

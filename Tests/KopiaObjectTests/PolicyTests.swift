@@ -73,6 +73,38 @@ struct EffectivePolicyTests {
         #expect(effective.compressor(forFileNamed: name, size: size) == expected)
     }
 
+    struct Choice: Sendable, CustomTestStringConvertible {
+        let id: String
+        let global: String
+        var own: String?
+        let isChoice: Bool
+        let expected: String
+        var testDescription: String { id }
+    }
+
+    @Test(arguments: [
+        Choice(id: "nobody", global: "{}", isChoice: false, expected: "zstd-fastest"),
+        Choice(
+            id: "kopia's own none", global: #"{"compression":{"compressorName":"none"}}"#, isChoice: false,
+            expected: "zstd-fastest"),
+        Choice(
+            id: "a global one", global: #"{"compression":{"compressorName":"gzip"}}"#, isChoice: true, expected: "gzip"),
+        Choice(
+            id: "none of the source", global: #"{"compression":{"compressorName":"gzip"}}"#,
+            own: #"{"compression":{"compressorName":"none"}}"#, isChoice: true, expected: "none"),
+        Choice(
+            id: "never this suffix", global: #"{"compression":{"compressorName":"none","neverCompress":[".sql"]}}"#,
+            isChoice: false, expected: "none"),
+    ])
+    func aStandardIsForThoseWhoChoseNothing(_ item: Choice) throws {
+        var policies = [try policy(.global, item.global)]
+        if let own = item.own { policies.append(try policy(.path(source), own)) }
+        let effective = EffectivePolicy(of: source, policies: policies)
+        #expect(effective.choosesCompressor == item.isChoice)
+        let compressor = effective.compressor(forFileNamed: "backup.sql", size: nil, unlessChosen: "zstd-fastest")
+        #expect(compressor == item.expected)
+    }
+
     @Test func theLayersOfASourceGoUpItsPath() {
         #expect(
             PolicyTarget.layers(of: source).map(\.description) == [

@@ -1,5 +1,6 @@
 import GoFormats
 import KopiaContent
+import KopiaFormat
 import KopiaManifest
 import KopiaObject
 import KopiaSnapshot
@@ -69,6 +70,31 @@ struct SnapshotWritingTests {
         #expect(manifests.first?.payload["id"] == "")
         let policies = try await PolicyStore(manifests: repository.manifests).effective(for: source)
         #expect(policies.isManual.value)
+    }
+
+    /// Flag, then policy, then the caller's own standard.
+    @Test(
+        arguments: [
+            (nil, nil, "zstd-fastest"), (nil, "gzip", "gzip"), (nil, "none", "none"), ("zstd", "gzip", "zstd"),
+            ("none", nil, "none"),
+        ] as [(String?, String?, String)])
+    func whoChoosesTheCompression(_ flag: String?, _ policy: String?, _ expected: String) async throws {
+        let contents = MemoryContentStore()
+        let repository = repository(contents)
+        if let policy {
+            let json: JSONValue = ["compression": ["compressorName": .string(policy)]]
+            try await PolicyStore(manifests: repository.manifests).set(
+                try #require(json.objectValue), for: .path(source))
+        }
+        var options = SnapshotOptions()
+        options.compression = flag
+        options.compressionUnlessChosen = "zstd-fastest"
+        let bytes = SeededBytes.dump(1, 100)
+        try await repository.writeSnapshot(of: source, options: options) { writer in
+            try await writer.addFile("backup.sql", bytes: bytes)
+        }
+        let id = try #require(contents.plaintexts.first { $0.value == bytes }?.key)
+        #expect(contents.compression(of: id) == Compression.headerID(named: expected))
     }
 
     @Test func foldersAppearByThemselves() async throws {

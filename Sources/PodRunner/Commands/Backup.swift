@@ -51,9 +51,11 @@ struct Backup: PodRunnerAction {
 
     @Option(
         help: ArgumentHelp(
-            "kopia's name of a compression, none, or policy for what the repository's policies say.",
+            "kopia's name of a compression, none, or policy (default: what a policy chooses, else zstd-fastest).",
+            discussion:
+                "kopia gives every new repository a global policy with none, which is no choice here; policy takes that, too.",
             valueName: "name"))
-    var compression: String = "zstd-fastest"
+    var compression: String?
 
     @Option(
         help: ArgumentHelp(
@@ -169,6 +171,7 @@ struct Backup: PodRunnerAction {
         options.tags = try parsedTags()
         options.pins = pin
         options.compression = compression == "policy" ? nil : compression
+        options.compressionUnlessChosen = compression == nil ? "zstd-fastest" : nil
         options.splitter = splitter.flatMap { Splitter(nameOrSize: $0) }
         return options
     }
