@@ -1,43 +1,49 @@
 import GoFormats
 import Synchronization
 
-/// Says on standard error every few seconds that work goes on: log followers drop streams that are silent for long.
+/// How far a restore, its comparison or a reading is.
 ///
 /// Concurrency and memory: counting may happen anywhere; the lines come from one task.
 final class Heartbeat: Sendable {
+    private struct Built: Sendable {
+        var done = 0
+        var all = 0
+    }
+
     private let bytes = Atomic<Int64>(0)
+    private let built = Mutex(Built())
     private let what: String
+    private let goal: Int64?
     private let context: RunContext
 
-    /// - Parameter what: `dumped`, `restored`.
-    init(_ what: String, _ context: RunContext) {
+    /// - Parameters:
+    ///   - what: `restored`, `verified`.
+    ///   - goal: how many bytes it will be; nil when nobody knows.
+    init(_ what: String, of goal: Int64?, _ context: RunContext) {
         self.what = what
+        self.goal = goal
         self.context = context
     }
 
     func add(_ count: Int) { bytes.wrappingAdd(Int64(count), ordering: .relaxed) }
-    var total: Int64 { bytes.load(ordering: .relaxed) }
 
-    /// Beats while `body` runs.
+    /// So many more indexes and constraints are built from now on.
+    func willBuild(_ count: Int) { built.withLock { $0.all += count } }
+    func hasBuilt() { built.withLock { $0.done += 1 } }
+
+    /// Shows progress while `body` runs.
     ///
     /// - Parameter seconds: 0 for silence.
     func during<Value: Sendable>(every seconds: Int, _ body: () async throws -> Value) async throws -> Value {
-        guard seconds > 0 else { return try await body() }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in
-                var before: Int64 = 0
-                var time = context.clock()
-                while !Task.isCancelled {
-                    do { try await Task.sleep(for: .seconds(seconds)) } catch { return }
-                    let (now, count) = (context.clock(), total)
-                    let elapsed = max(now.secondsSince(time), 0.001)
-                    let rate = Int64(Double(count - before) / elapsed)
-                    context.note("\(what) \(Figures.bytes(count)), \(Figures.bytes(max(rate, 0)))/s")
-                    (before, time) = (count, now)
-                }
-            }
-            defer { group.cancelAll() }
-            return try await body()
-        }
+        try await context.showing(
+            every: seconds, bytes: { [self] in bytes.load(ordering: .relaxed) }, line: { [self] in line($0, rate: $1) },
+            while: body)
+    }
+
+    /// `restored 1.2 GB of 3.4 GB, 85 MB/s, about 26s left`; indexes are built after the rows came, and take as long as they take.
+    func line(_ bytes: Int64, rate: Double) -> String {
+        let (done, all) = built.withLock { ($0.done, $0.all) }
+        let text = "\(what) \(Figures.progress(bytes, of: goal, isEstimate: false, rate: rate))"
+        return all > 0 ? "\(text), \(done) of \(all) indexes and constraints built" : text
     }
 }

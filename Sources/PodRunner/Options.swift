@@ -123,7 +123,8 @@ struct ConnectionOptions: ParsableArguments, Sendable {
 
     @Option(
         help: ArgumentHelp(
-            "TLS: as libpq spells it (default: PGSSLMODE). verify-full checks the server.", valueName: "mode"))
+            "TLS: as libpq spells it (default: PGSSLMODE, else verify-full where PGSSLROOTCERT names a file, which checks the server).",
+            valueName: "mode"))
     var sslmode: String?
 
     @Option(help: ArgumentHelp("Folder of pg_dump and psql (default: PATH, then the usual folders).", valueName: "dir"))

@@ -76,7 +76,9 @@ struct RestoreReport: Sendable {
             lines.append("roles made without a password: \(without.joined(separator: ", "))")
         }
         if let verified {
-            lines.append("verified: \(verified.tables) tables, \(verified.rows) rows, equal to the backup by hash")
+            lines.append(
+                "verified: \(Figures.count(verified.tables, "table")), \(Figures.count(verified.rows, "row")), equal to the backup by hash"
+            )
         } else if !wasPlacedBefore {
             lines.append("not verified: the snapshot has no hashes to compare with")
         }

@@ -74,7 +74,7 @@ extension RestoreRun {
     ) async throws {
         try await enter("load", &journal, server)
         context.note("restoring into \(journal.sideName)")
-        let beat = Heartbeat("restored", context)
+        let beat = Heartbeat("restored", of: file.length, context)
         let digester = Mutex(record?.tables.map { CopyDigester(key: $0.key) })
         let side = settings.with(database: journal.sideName)
         let loaded = try await beat.during(every: choices.heartbeat) {
@@ -83,9 +83,15 @@ extension RestoreRun {
                 var loader = DumpLoader(client)
                 loader.jobs = choices.jobs
                 loader.beforeSection = { [context] count, connections in
-                    context.note("building \(count) indexes and constraints over \(connections) connections")
+                    beat.willBuild(count)
+                    context.note(
+                        "building \(count == 1 ? "1 index or constraint" : "\(count) indexes and constraints") over "
+                            + Figures.count(connections, "connection"))
                 }
-                loader.afterUnit = { [context] in context.pass("built") }
+                loader.afterUnit = { [context] in
+                    beat.hasBuilt()
+                    context.pass("built")
+                }
                 if let helper = plan.helper {
                     try await client.letCreate(helper, in: "public")
                     loader.afterSchema = { try await client.letCreate(helper, in: $0) }

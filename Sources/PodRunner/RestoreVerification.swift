@@ -28,7 +28,7 @@ extension RestoreRun {
     /// - Throws: `RepositoryError`, `PostgresError`, `PodRunnerError` with exit code 6.
     func proveReadable() async throws {
         context.note("reading the whole snapshot before anything is dropped")
-        let beat = Heartbeat("read", context)
+        let beat = Heartbeat("read", of: file.length, context)
         let state = Mutex((lexer: DumpProof(), digester: record?.tables.map { CopyDigester(key: $0.key) }))
         try await beat.during(every: choices.heartbeat) {
             try await file.forEachChunk { chunk in
@@ -54,7 +54,9 @@ extension RestoreRun {
     private func verifyRows(
         _ tables: TableDigests, in side: PostgresSettings, _ report: inout RestoreReport
     ) async throws {
-        let beat = Heartbeat("verified", context)
+        let beat = Heartbeat(
+            "verified",
+            of: tables.tables.reduce(0) { $0.addingReportingOverflow(Int64(clamping: $1.bytes)).partialValue }, context)
         let differences = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
                 try await tables.differences(in: client) { beat.add(Int(clamping: $0)) }

@@ -26,9 +26,6 @@ struct RunContext: Sendable {
 
     func print(_ line: String) async throws { try await output(Array((line + "\n").utf8)) }
 
-    /// A line for people.
-    func note(_ line: String) { errors(Array((line + "\n").utf8)) }
-
     /// A named point in a restore. The variable ends the process there as a crash would, which is how tests show that the
     /// next run finds its way; without it nothing happens.
     func pass(_ point: String) {

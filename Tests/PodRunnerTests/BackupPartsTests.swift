@@ -43,7 +43,8 @@ import Testing
     @Test(
         arguments: [
             (0, nil, "dumped 0 B, 0 B/s, table 1 of 3 (a)"),
-            (1_000_000, 3_000_000, "dumped 1 MB of about 3 MB, 500 KB/s, table 1 of 3 (a), about 4s left"),
+            (1_000_000, 3_000_000, "dumped 1 MB of about 3 MB, 500 KB/s, about 4s left, table 1 of 3 (a)"),
+            (3_000_000, 3_000_000, "dumped 3 MB, 500 KB/s, table 1 of 3 (a)"),
             (4_000_000, 3_000_000, "dumped 4 MB, 500 KB/s, table 1 of 3 (a)"),
         ] as [(Int64, Int64?, String)])
     func aLineSaysHowFarItIs(_ bytes: Int64, _ expected: Int64?, _ line: String) throws {
@@ -58,6 +59,63 @@ import Testing
         let state = BackupProgress.State(bytes: 1, tables: 4, current: "a\n###Phase-output###: x")
         let line = BackupProgress.line(state, rate: .nan, tableCount: 2, estimate: nil, name: "d\r\nb")
         #expect(line == "d??b: dumped 1 B, 0 B/s, table 5 of 5 (a?###Phase-output###: x)")
+    }
+
+    @Test(
+        arguments: [
+            (0, 0, 0, 0, "restored 0 B of 3 MB, 0 B/s"),
+            (1_000_000, 500_000, 0, 0, "restored 1 MB of 3 MB, 500 KB/s, about 4s left"),
+            (3_000_000, 0, 5, 12, "restored 3 MB of 3 MB, 0 B/s, 5 of 12 indexes and constraints built"),
+            (4_000_000, 1, 0, 0, "restored 4 MB, 1 B/s"),
+        ] as [(Int64, Double, Int, Int, String)])
+    func aRestoreSaysWhatIsLeft(_ bytes: Int64, _ rate: Double, _ done: Int, _ all: Int, _ line: String) throws {
+        let beat = Heartbeat("restored", of: 3_000_000, Self.context(isTerminal: false) { _ in })
+        beat.willBuild(all)
+        for _ in 0..<done { beat.hasBuilt() }
+        #expect(beat.line(bytes, rate: rate) == line)
+    }
+
+    /// On a terminal the line is written over, cut at the edge, gone at the end, and what is said meanwhile has a line of its own.
+    @Test(.timeLimit(.minutes(1))) func aTerminalHasOneLineOfProgress() async throws {
+        let written = Mutex<[UInt8]>([])
+        let context = Self.context(isTerminal: true) { bytes in written.withLock { $0 += bytes } }
+        let progress = BackupProgress(tableCount: 2, estimate: nil, name: nil, context)
+        progress.passed(1_000_000, tables: 1, current: "items")
+        try await progress.during(every: 5) {
+            while written.withLock({ $0.count { $0 == 0x0d } }) < 2 { try await Task.sleep(for: .milliseconds(5)) }
+            context.note("warning: something")
+        }
+        let text = String(decoding: written.withLock { $0 }, as: UTF8.self)
+        let erase = "\r\u{1b}[K"
+        #expect(text.hasPrefix("\(erase)\u{1b}[?7ldumped 1 MB, "))
+        #expect(text.contains("/s, table 2 of 2 (items)\u{1b}[?7h\(erase)"))
+        #expect(text.contains("\(erase)warning: something\n"))
+        #expect(text.hasSuffix(erase))
+    }
+
+    /// A pod's log gets whole lines, and nothing that moves a cursor.
+    @Test(.timeLimit(.minutes(1))) func aLogHasLines() async throws {
+        let written = Mutex<[UInt8]>([])
+        let context = Self.context(isTerminal: false) { bytes in written.withLock { $0 += bytes } }
+        let progress = BackupProgress(tableCount: 0, estimate: nil, name: nil, context)
+        try await progress.during(every: 1) {
+            while written.withLock(\.isEmpty) { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        let text = String(decoding: written.withLock { $0 }, as: UTF8.self)
+        #expect(text.split(separator: "\n").allSatisfy { $0 == "dumped 0 B, 0 B/s" })
+        #expect(text.hasSuffix("\n"))
+        let silent = Mutex<[UInt8]>([])
+        try await BackupProgress(
+            tableCount: 0, estimate: nil, name: nil,
+            Self.context(isTerminal: true) { bytes in silent.withLock { $0 += bytes } }
+        ).during(every: 0) {}
+        #expect(silent.withLock { $0.isEmpty })
+    }
+
+    private static func context(isTerminal: Bool, errors: @escaping @Sendable ([UInt8]) -> Void) -> RunContext {
+        RunContext(
+            environment: [:], input: { try DescriptorStream(reading: "/dev/null") }, output: { _ in }, errors: errors,
+            isTerminal: isTerminal)
     }
 
     private static func estimate(bytes: Int64) -> DumpEstimate? {

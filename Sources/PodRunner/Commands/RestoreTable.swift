@@ -38,7 +38,7 @@ extension Restore {
         }
         context.note(
             "table \(table.qualifiedName) is restored as \(SQLText.identifier(schema)).\(SQLText.identifier(table.table)) in database "
-                + "\"\(run.database)\": \(table.rows) rows, equal to the backup by hash")
+                + "\"\(run.database)\": \(Figures.count(table.rows, "row")), equal to the backup by hash")
         for line in Self.lines(outcome.leftOut) { context.note(line) }
         let report = Self.report(restore, run, outcome.leftOut)
         if output == .json { try await context.print(GoJSON.text(report)) }
