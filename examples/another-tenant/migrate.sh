@@ -81,7 +81,7 @@ run_action() { # tenant action [arguments]
     . "$work/$tenant.env"
     KARAFFE_STATE_DIR=$work/$tenant-state "$executables/karaffe" run "$blueprint" --action "$action" \
         --cluster-dir "$work/$tenant-cluster" --object secret/app1/app1 --profile kasten-io/local \
-        --option port="$PGPAIR_PORT" --add-host rw.poc.postgres.database.azure.com="$PGPAIR_PRIMARY" \
+        --option port="$PGPAIR_PORT" --option sslRootCert="$PGPAIR_CA" --add-host rw.poc.postgres.database.azure.com="$PGPAIR_PRIMARY" \
         --add-host ro.poc.postgres.database.azure.com="$PGPAIR_STANDBY" "$@"
 }
 

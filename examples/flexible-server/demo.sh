@@ -53,7 +53,7 @@ say "A PostgreSQL primary and a streaming hot standby, in $work"
 PGPAIR_ADMIN_PASSWORD=$admin_password "$here/postgres-pair.sh" start "$work/servers" > "$work/pair"
 # shellcheck source=/dev/null
 . "$work/pair"
-echo "primary $PGPAIR_PRIMARY, standby $PGPAIR_STANDBY, port $PGPAIR_PORT, TLS required"
+echo "primary $PGPAIR_PRIMARY, standby $PGPAIR_STANDBY, port $PGPAIR_PORT, TLS required and checked"
 
 export PGPORT=$PGPAIR_PORT PGSSLMODE=verify-full PGSSLROOTCERT=$PGPAIR_CA PGOPTIONS='-c client_min_messages=warning'
 admin() { # database [psql arguments]
@@ -189,7 +189,7 @@ run_action() { # action secret database [arguments]
     say "karaffe run flexible-bp.yaml --action $action --object secret/$secret"
     started=$(date +%s%N)
     "$executables/karaffe" run "$blueprint" --action "$action" --cluster-dir "$work/cluster" --object "secret/$secret" \
-        --profile "$profile" --option port="$PGPAIR_PORT" \
+        --profile "$profile" --option port="$PGPAIR_PORT" --option sslRootCert="$PGPAIR_CA" \
         --add-host rw.poc.postgres.database.azure.com="$PGPAIR_PRIMARY" \
         --add-host ro.poc.postgres.database.azure.com="$PGPAIR_STANDBY" "$@" || fail "$action of $database failed (exit $?)"
     ended=$(date +%s%N)
