@@ -43,6 +43,7 @@ struct KopiaReadsOursTests {
         #expect(list.map { $0["id"]?.stringValue } == written.map(\.snapshot.id.description))
         #expect(list.map { $0["description"]?.stringValue } == ["day 0", "day 1"])
         #expect(list[0]["tags"] == ["tag:app": "one"])
+        #expect(list.allSatisfy { $0["pins"] == ["keep"] })
         let target = folder.path + "/restored"
         try await kopia.run(["snapshot", "restore", written[1].snapshot.id.description, target])
         for (path, bytes) in Self.files { #expect(try Files.read("\(target)/\(path)") == bytes, "\(path)") }
@@ -57,6 +58,7 @@ struct KopiaReadsOursTests {
         var options = SnapshotOptions()
         options.description = "day \(round)"
         options.tags = ["app": "one"]
+        options.pins = ["keep"]
         options.compression = item.compression
         options.splitter = item.splitter
         return try await repository.writeSnapshot(
