@@ -16,6 +16,8 @@ struct RestoreChoices: Sendable {
     var jobs = 2
     /// Bytes of the server's storage, when somebody says.
     var targetSpace: Int64?
+    /// Nothing is put in place.
+    var isDrill = false
 
     /// When a database replaced now may be dropped, in whole seconds.
     func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }
@@ -200,6 +202,9 @@ struct RestoreRun: Sendable {
             applicationUser: application?.user, owners: record?.privileges?.owners,
             scope: record?.scope ?? DumpScope(), mayReplace: choices.replace,
             isInPlace: choices.inPlace, needs: record?.needs ?? [])
+        demand.isDrill = choices.isDrill
+        demand.keepsReplaced = choices.keepSeconds > 0 && !choices.inPlace
+
         demand.targetSpace = choices.targetSpace
         if let record {
             demand.grantees = record.privileges.map { privileges in

@@ -59,6 +59,10 @@ public struct RestoreDemand: Sendable {
     /// What the dump has of its database.
     public var scope: DumpScope
     public var mayReplace: Bool
+    /// A database that is replaced can be put back for a while.
+    public var keepsReplaced = false
+    /// Nothing is put in place.
+    public var isDrill = false
     public var isInPlace: Bool
     /// What in the dump only newer servers know.
     public var needs: [VersionNeed]
@@ -326,7 +330,9 @@ public struct TargetPreflight: Sendable {
         case .absent: return PreflightCheck("target", .go, "\(name) is not there and will be made")
         case .empty: return PreflightCheck("target", .go, "\(name) is there and empty")
         case .inUse(let objects):
-            let what = "\(name) is there and has \(objects) tables, views and sequences"
+            let what =
+                "\(name) is there and has \(objects == 1 ? "1 table, view or sequence" : "\(objects) tables, views and sequences")"
+            if demand.isDrill { return PreflightCheck("target", .go, "\(what); the drill leaves it alone") }
             guard demand.mayReplace else {
                 return PreflightCheck(
                     "target", .noGo, what, hint: "--replace puts the restored database in its place once it is complete"
@@ -338,9 +344,25 @@ public struct TargetPreflight: Sendable {
                     "\(what); the snapshot has only a part of what was backed up and would replace all of it",
                     hint: "restore it under another name (--dbname), or one table of it with --table")
             }
+            if let source = demand.properties?.name, source != demand.database {
+                return Self.replacing(what, withOther: source, keepsReplaced: demand.keepsReplaced)
+            }
             return PreflightCheck(
                 "target", .go, demand.isInPlace ? "\(what); it is dropped first" : "\(what); it is replaced at the end")
         }
+    }
+
+    /// A snapshot of one database and the name of another: perhaps a copy for a test, perhaps the wrong line of a list.
+    private static func replacing(_ what: String, withOther source: String, keepsReplaced: Bool) -> PreflightCheck {
+        let finding = "\(what); the snapshot is of database \"\(source)\""
+        guard keepsReplaced else {
+            return PreflightCheck(
+                "target", .noGo, "\(finding), and nothing of what it replaces would be kept",
+                hint: "if that is meant, keep it for a while (--keep-old 24h, without --in-place), or drop it first")
+        }
+        return PreflightCheck(
+            "target", .warning, "\(finding), which replaces it at the end",
+            hint: "if that is not meant, `restore --undo` puts back what was there")
     }
 
     private func space() async throws -> PreflightCheck {

@@ -159,6 +159,44 @@ extension IntegrationTests {
             }
         }
 
+        /// A snapshot of one database over another: perhaps a copy for a test, perhaps the wrong line of a list.
+        @Test func anotherDatabaseIsNotReplacedForGood() async throws {
+            try await RestoreScene.with("mistaken", rows: 10) { bench, scene in
+                let pair = scene.pair
+                try await pair.sql("DROP DATABASE IF EXISTS precious WITH (FORCE)")
+                try await pair.sql("CREATE DATABASE precious OWNER mistaken")
+                try await pair.sql("SET ROLE mistaken; CREATE TABLE only_here (a int)", database: "precious")
+                let there = "SELECT to_regclass('only_here') IS NOT NULL"
+                let origin =
+                    "database \"precious\" is there and has 1 table, view or sequence; the snapshot is of database \"mistakendb\""
+                let over = scene.arguments + ["--dbname", "precious"]
+                for flags in [[], ["--in-place", "--yes-drop-first", "--keep-old", "1h"]] {
+                    try Self.expect(
+                        try await scene.runner.run(over + flags + ["--plan"]), "NO-GO", "target",
+                        "\(origin), and nothing of what it replaces would be kept")
+                    let refused = try await scene.runner.run(over + flags)
+                    #expect(refused.exit == .exited(4), "\(refused.testDescription)")
+                    #expect(refused.errors.contains("nothing was changed on 127.0.0.1:\(pair.port): target: \(origin)"))
+                    #expect(try await pair.sql(there, database: "precious").trimmed == "t")
+                }
+                let kept = try await scene.runner.run(over + ["--keep-old", "1h"])
+                #expect(kept.exit == .exited(0), "\(kept.testDescription)")
+                #expect(kept.errors.contains("warning: target: \(origin), which replaces it at the end\nhint: "))
+                #expect(try await pair.sql(there, database: "precious").trimmed == "f")
+                try await scene.runner.succeed(["restore", "--undo", "--dbname", "precious"])
+                #expect(try await pair.sql(there, database: "precious").trimmed == "t")
+                try await scene.runner.succeed(["restore", "--cleanup", "--keep-old", "0"])
+                // A drill by the name of a database leaves it alone.
+                let drill = try await scene.runner.run([
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot, "--restore-into",
+                    "precious", "--no-store",
+                ])
+                #expect(drill.exit == .exited(0), "\(drill.testDescription)")
+                #expect(try await pair.sql(there, database: "precious").trimmed == "t")
+                try await pair.sql("DROP DATABASE precious WITH (FORCE)")
+            }
+        }
+
         /// The line of a check, and below it what to do.
         private static func expect(
             _ outcome: Program.Outcome, _ verdict: String, _ check: String, _ finding: String

@@ -74,7 +74,8 @@ struct Verify: PodRunnerAction {
             let run = RestoreRun(
                 settings: settings, database: restoreInto, snapshot: id.description, record: record, file: file,
                 application: nil,
-                choices: RestoreChoices(replace: true, heartbeat: heartbeat, jobs: parallelism.jobs), context: context)
+                choices: RestoreChoices(
+                    replace: true, heartbeat: heartbeat, jobs: parallelism.jobs, isDrill: true), context: context)
             var report = run.drillReport()
             do {
                 try await run.rehearse(&report)
