@@ -92,7 +92,11 @@ struct RepositoryOptions: ParsableArguments, Sendable {
                 .input, "the repository's password is missing",
                 hint: "set KOPIA_PASSWORD, or give --password-file or --password-env")
         }
-        guard !password.revealed.isEmpty else { throw PodRunnerError(.input, "the repository's password is empty") }
+        guard !password.revealed.isEmpty else {
+            throw PodRunnerError(
+                .input, "the repository's password is empty",
+                hint: "look at what \(passwordFile ?? passwordEnv ?? "KOPIA_PASSWORD") holds")
+        }
         return RepositoryAccessPoint(location: location, password: password, identity: identity)
     }
 

@@ -43,6 +43,23 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Runs `body`, which reads a snapshot; damage that it meets is said of which one, and what to do.
+    ///
+    /// - Parameters:
+    ///   - exitCode: of damage.
+    ///   - hint: what has become of what was to be done, and what else may help.
+    static func namingDamage<Value>(
+        of snapshot: String, _ exitCode: ExitCode, hint: String, _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as RepositoryError where error.code == .damaged {
+            throw PodRunnerError(
+                exitCode, "snapshot \(snapshot) is damaged: \(error.message)",
+                hint: error.hint.map { "\(hint), or \($0)" } ?? hint)
+        }
+    }
+
     /// What the system refused to do to a file of this machine, with `errno` as it is now.
     static func local(_ what: String, _ path: String) -> PodRunnerError {
         PodRunnerError(.input, "cannot \(what) \(path): \(SystemError.text(errno))")

@@ -92,6 +92,46 @@ extension IntegrationTests {
             try await pair.sql("DROP ROLE tamperedreader")
         }
 
+        /// Bytes of a pack are not what they were: which snapshot, which content, and what has become of the database.
+        @Test func aDamagedRepositoryLeavesTheDatabase() async throws {
+            try await RestoreScene.with("eaten", rows: 20_000) { bench, scene in
+                try await scene.pair.sql("DELETE FROM items WHERE id > 100", database: scene.database)
+                let before = try await scene.pair.itemsHash("eaten")
+                // In the middle of the only pack with data.
+                try await Program(path: "/bin/bash").succeed([
+                    "-euc",
+                    #"pack=$(find "$1/p" -name "*.f" -size +200k); n=$(stat -c %s "$pack"); chmod u+w "$pack"; "#
+                        + #"dd if=/dev/urandom of="$pack" bs=1 seek=$((n / 2)) count=64 conv=notrunc 2> /dev/null"#,
+                    "bash", bench.repositoryFolder,
+                ])
+                let damage = "snapshot \(scene.snapshot) is damaged: content "
+                for flags in [[], ["--in-place", "--yes-drop-first"]] {
+                    let restore = try await scene.runner.run(scene.arguments + flags)
+                    #expect(restore.exit == .exited(5), "\(restore.testDescription)")
+                    #expect(restore.errors.contains("pod-runner: error: \(damage)"), "\(restore.errors)")
+                    #expect(restore.errors.contains("encrypted bytes did not authenticate"))
+                    #expect(
+                        restore.errors.contains("restore another snapshot (`snapshot verify` says which are whole)"))
+                    #expect(restore.errors.contains("database \"eatendb\" is as it was") == flags.isEmpty)
+                    #expect(try await scene.pair.itemsHash("eaten") == before)
+                    #expect(try await scene.leftovers() == "")
+                }
+                let drill = try await scene.runner.run([
+                    "verify", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot, "--restore-into",
+                    "scratch", "--no-store",
+                ])
+                #expect(drill.exit == .exited(6), "\(drill.testDescription)")
+                #expect(drill.errors.contains(damage))
+                let read = try await scene.runner.run([
+                    "snapshot", "verify", "--repository", scene.repositoryURL, scene.snapshot,
+                ])
+                #expect(read.exit == .exited(6), "\(read.testDescription)")
+                #expect(
+                    read.errors.contains("'backup.sql' of snapshot \(scene.snapshot)")
+                        || read.output.contains("'backup.sql' of snapshot \(scene.snapshot)"))
+            }
+        }
+
         /// The line is that of the dump, found by counting.
         @Test func anErrorNamesItsLine() async throws {
             try await RestoreScene.with("lines") { bench, scene in

@@ -167,22 +167,27 @@ struct Restore: PodRunnerAction {
         }
         let appPassword = try await applicationPassword(context)
         let access = try await repository.resolve(context)
-        try await access.open(.readOnly) { repository in
-            let found = try await repository.snapshot(named: id.description)
-            let (dump, record) = try await Self.contents(of: found, file: place.file, in: repository)
-            let file = try await repository.openFile(dump)
-            let run = RestoreRun(
-                settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
-                record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
-                choices: choices, context: context)
-            if let table, table != "none" { return try await restore(table: table, run, context) }
-            if plan { return try await printPlan(run.preflight(), context) }
-            var report = try await run.perform()
-            report.endTime = context.clock()
-            for line in report.lines { context.note(line) }
-            if output == .json { try await context.print(GoJSON.text(report.json)) }
-            if let outputName {
-                try await context.print(PhaseOutput(checking: outputName, value: GoJSON.text(report.json)).line)
+        // What --in-place drops is dropped after the whole snapshot was read.
+        let hint =
+            "\(plan || inPlace ? "" : "database \"\(database)\" is as it was; ")restore another snapshot (`snapshot verify` says which are whole)"
+        try await PodRunnerError.namingDamage(of: id.description, .repository, hint: hint) {
+            try await access.open(.readOnly) { repository in
+                let found = try await repository.snapshot(named: id.description)
+                let (dump, record) = try await Self.contents(of: found, file: place.file, in: repository)
+                let file = try await repository.openFile(dump)
+                let run = RestoreRun(
+                    settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
+                    record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
+                    choices: choices, context: context)
+                if let table, table != "none" { return try await restore(table: table, run, context) }
+                if plan { return try await printPlan(run.preflight(), context) }
+                var report = try await run.perform()
+                report.endTime = context.clock()
+                for line in report.lines { context.note(line) }
+                if output == .json { try await context.print(GoJSON.text(report.json)) }
+                if let outputName {
+                    try await context.print(PhaseOutput(checking: outputName, value: GoJSON.text(report.json)).line)
+                }
             }
         }
     }

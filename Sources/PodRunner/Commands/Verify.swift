@@ -78,7 +78,10 @@ struct Verify: PodRunnerAction {
                     replace: true, heartbeat: heartbeat, jobs: parallelism.jobs, isDrill: true), context: context)
             var report = run.drillReport()
             do {
-                try await run.rehearse(&report)
+                try await PodRunnerError.namingDamage(
+                    of: id.description, .verification,
+                    hint: "try another snapshot (`snapshot verify` says which are whole)"
+                ) { try await run.rehearse(&report) }
             } catch let error where !(error is CancellationError) {
                 let failure = PodRunnerError(error)
                 report.failure = (failure.exitCode.rawValue, failure.description)
