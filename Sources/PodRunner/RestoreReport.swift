@@ -22,6 +22,8 @@ struct RestoreReport: Sendable {
     /// Seconds clients could not connect, at most.
     var swapSeconds: Double?
     var kept: Kept?
+    /// Of those made, who may log in once it has a password.
+    var withLogin: Set<String> = []
     var createdRoles: [String] = []
     /// The application's role, when it really logged in.
     var loginRole: String?
@@ -73,7 +75,13 @@ struct RestoreReport: Sendable {
         var lines = warnings.map { "warning: \($0)" }
         let without = createdRoles.filter { $0 != loginRole }
         if !without.isEmpty, !isDrill {
-            lines.append("roles made without a password: \(without.joined(separator: ", "))")
+            let (logins, others) = (without.filter(withLogin.contains), without.filter { !withLogin.contains($0) })
+            if !others.isEmpty { lines.append("roles made: \(others.joined(separator: ", "))") }
+            if !logins.isEmpty {
+                lines.append(
+                    "roles made without a password, which ALTER ROLE … PASSWORD gives them: \(logins.joined(separator: ", "))"
+                )
+            }
         }
         if let verified {
             lines.append(

@@ -44,6 +44,7 @@ extension RestoreRun {
         if let application { try await server.ensureLogin(application.user, password: application.password) }
         let present = try await server.roleNames()
         report.createdRoles = present.subtracting(before).sorted()
+        report.withLogin = Set(plan.roles.roles.filter(\.canLogin).map(\.name))
         context.pass("roles")
 
         var needed = plan.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name)

@@ -208,6 +208,33 @@ extension IntegrationTests {
             }
         }
 
+        /// On a server that never saw them: who was made, and who cannot log in before somebody gives it a password.
+        @Test func rolesThatAreMadeAreNamed() async throws {
+            let pair = try PostgresPair.running()
+            let others = ["new_reader", "new_worker"]
+            try await pair.superuser("DROP ROLE IF EXISTS new_reader; DROP ROLE IF EXISTS new_worker")
+            try await pair.superuser("CREATE ROLE new_reader; CREATE ROLE new_worker LOGIN PASSWORD 'worker'")
+            let grants = others.map { "GRANT SELECT ON items TO \($0);" }.joined()
+            try await RestoreScene.with("stranger", rows: 10, setup: grants) { bench, scene in
+                try await pair.dropApplication("stranger")
+                try await pair.superuser("DROP ROLE new_reader; DROP ROLE new_worker")
+                let restored = try await scene.runner.run(scene.arguments)
+                #expect(restored.exit == .exited(0), "\(restored.testDescription)")
+                for line in [
+                    "roles made: new_reader",
+                    "roles made without a password, which ALTER ROLE … PASSWORD gives them: new_worker",
+                    "role stranger logs in with its password",
+                ] {
+                    #expect(restored.errors.contains("\n\(line)\n"), "\(restored.errors)")
+                }
+                let facts = try await pair.superuser(
+                    "SELECT rolname, rolcanlogin, rolpassword IS NULL FROM pg_authid WHERE rolname LIKE 'new\\_%' ORDER BY 1"
+                )
+                #expect(facts.trimmed == "new_reader|f|t\nnew_worker|t|t")
+            }
+            try await pair.superuser("DROP ROLE new_reader; DROP ROLE new_worker")
+        }
+
         @Test func lookingChangesNothing() async throws {
             try await RestoreScene.with("looked") { bench, scene in
                 let catalog = "SELECT string_agg(d::text, ',' ORDER BY oid) FROM pg_database d"
