@@ -53,12 +53,12 @@ extension Figures {
     ///   - isEstimate: the goal is a guess.
     ///   - rate: bytes a second.
     static func progress(_ bytes: Int64, of goal: Int64?, isEstimate: Bool, rate: Double) -> String {
-        let goal = goal.flatMap { $0 > bytes || ($0 == bytes && !isEstimate) ? $0 : nil }
+        let goal = goal.flatMap { $0 > bytes ? $0 : nil }
         let rate = rate.isFinite && rate > 0 ? min(rate, 1e18) : 0
         var text = Figures.bytes(bytes)
         if let goal { text += " of \(isEstimate ? "about " : "")\(Figures.bytes(goal))" }
         text += ", \(Figures.bytes(Int64(rate)))/s"
-        guard let goal, goal > bytes, rate >= 1 else { return text }
+        guard let goal, rate >= 1 else { return text }
         let left = Double(goal - bytes) / rate
         return left < 1e8 ? "\(text), about \(TimeSpan(seconds: Int64(left.rounded(.up)))) left" : text
     }

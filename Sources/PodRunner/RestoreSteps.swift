@@ -153,7 +153,15 @@ extension RestoreRun {
 
     func analyze(_ server: TargetServer, _ journal: inout RestoreJournal) async throws {
         try await enter("analyze", &journal, server)
-        try await PostgresClient.analyze(settings.with(database: journal.sideName), jobs: choices.jobs)
+        let done = Mutex((0, 0))
+        try await context.showing(
+            every: choices.heartbeat, bytes: { 0 },
+            line: { _, _ in done.withLock { "analyzed \($0.0) of \(Figures.count($0.1, "table"))" } }
+        ) {
+            try await PostgresClient.analyze(settings.with(database: journal.sideName), jobs: choices.jobs) {
+                (count, all) in done.withLock { $0 = (count, all) }
+            }
+        }
         context.pass("analyzed")
     }
 

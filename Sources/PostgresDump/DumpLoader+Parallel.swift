@@ -124,8 +124,11 @@ extension PostgresClient {
     /// A partitioned table stands for its partitions, which PostgreSQL then analyzes too. What the role may not analyze is
     /// passed over by the server.
     ///
+    /// - Parameter progress: called with the number of tables that are done and of all.
     /// - Throws: `PostgresError`; `CancellationError`.
-    public static func analyze(_ settings: PostgresSettings, jobs: Int) async throws {
+    public static func analyze(
+        _ settings: PostgresSettings, jobs: Int, progress: (Int, Int) -> Void = { _, _ in }
+    ) async throws {
         let tables = try await PostgresClient.with(settings) { client in
             try await client.query(
                 """
@@ -140,8 +143,9 @@ extension PostgresClient {
         try await DumpLoader.withClients(min(jobs, tables.count), settings) { clients in
             try await withThrowingTaskGroup(of: PostgresClient.self) { group in
                 var idle = clients
-                for table in tables {
+                for (number, table) in tables.enumerated() {
                     guard let client = idle.isEmpty ? try await group.next() : idle.removeLast() else { return }
+                    progress(max(0, number - clients.count + 1), tables.count)
                     group.addTask {
                         try await client.query("ANALYZE \(table)")
                         return client

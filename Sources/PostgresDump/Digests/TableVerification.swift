@@ -63,10 +63,10 @@ extension TableDigests {
     ///
     /// - Parameters:
     ///   - client: its settings are changed.
-    ///   - progress: called with each table's bytes.
+    ///   - progress: called with the bytes read since the last call, for each mebibyte and each table.
     /// - Throws: `PostgresError`; `CancellationError`.
     public func differences(
-        in client: PostgresClient, progress: @Sendable (Int64) -> Void = { _ in }
+        in client: PostgresClient, progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> [TableDifference] {
         let extensionTables = Set(
             try await client.query(
@@ -95,8 +95,7 @@ extension TableDigests {
         try await client.query("SET row_security = off")
         var differences: [TableDifference] = []
         for (table, bytes) in statements {
-            let found = try await client.digest(copy: bytes, key: key)
-            progress(found?.bytes ?? 0)
+            let found = try await client.digest(copy: bytes, key: key, progress: progress)
             if found != table.content {
                 differences.append(
                     TableDifference(table: table.qualifiedName, expected: table.content, found: found))
@@ -112,9 +111,11 @@ extension Array {
 
 extension PostgresClient {
     /// - Returns: nil when there is no such table or column.
-    func digest(copy statement: [UInt8], key: RowHashKey) async throws -> RowsDigest? {
+    func digest(
+        copy statement: [UInt8], key: RowHashKey, progress: @escaping @Sendable (Int64) -> Void
+    ) async throws -> RowsDigest? {
         do {
-            return try await onConnection { try $0.digest(copy: statement, key: key) }
+            return try await onConnection { try $0.digest(copy: statement, key: key, progress: progress) }
         } catch let failure as ServerFailure where ["42P01", "42703", "3F000"].contains(failure.sqlState) {
             return nil
         } catch let failure as ServerFailure {
@@ -127,18 +128,26 @@ extension PostgresClient {
 
 extension Connection {
     /// The digest of what a `COPY … TO STDOUT` sends; libpq hands over one row at a time.
-    fileprivate func digest(copy statement: [UInt8], key: RowHashKey) throws -> RowsDigest {
+    fileprivate func digest(
+        copy statement: [UInt8], key: RowHashKey, progress: (Int64) -> Void
+    ) throws -> RowsDigest {
         guard case .sendsRows = try run(statement: statement) else {
             throw PostgresError(.query, "the server sends no rows for a COPY on \(place)")
         }
         return try withHandle { pointer in
             var digest = RowsDigest()
+            var told: Int64 = 0
             while true {
+                if digest.bytes - told >= 1 << 20 {
+                    progress(digest.bytes - told)
+                    told = digest.bytes
+                }
                 var buffer: UnsafeMutablePointer<CChar>?
                 let count = PQgetCopyData(pointer, &buffer, 0)
                 if count == -2 { throw ServerFailure(nil, pointer) }
                 if count < 0 {
                     if let failure = endOfCopy(pointer) { throw failure }
+                    progress(digest.bytes - told)
                     return digest
                 }
                 guard let buffer else { continue }
