@@ -267,7 +267,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ProcessIO", "BlockingIO", "GoFormats", "RunnerContract", "KopiaCloud", "KopiaBlob", "CloudTestSupport",
-                "TestSupport",
+                "TestSupport", "PostgresDump",
             ],
             exclude: ["Fixtures"]),
     ]

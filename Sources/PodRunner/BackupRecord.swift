@@ -65,6 +65,22 @@ struct BackupRecord: Sendable, Hashable {
         ]
     }
 
+    /// More is not read back.
+    static let bytesMax = 64 << 20
+
+    /// The text, without owners and grants where it would be too large with them; then with a warning.
+    func text(bytesMax: Int) -> (bytes: [UInt8], warning: String?) {
+        let whole = text
+        guard whole.count > bytesMax, privileges != nil else { return (whole, nil) }
+        var smaller = self
+        smaller.privileges = nil
+        return (
+            smaller.text,
+            "\(Self.fileName) would have \(Figures.bytes(Int64(whole.count))), more than a restore reads: owners and grants are left "
+                + "out of it, and a restore cannot compare them"
+        )
+    }
+
     /// With line breaks, for people.
     var text: [UInt8] {
         GoJSON.encode(json, style: GoJSON.Style(escapesHTML: false, indent: "  ", endsWithNewline: true))

@@ -31,6 +31,12 @@ struct RestoreReport: Sendable {
     var verified: (tables: Int, rows: Int64)?
     /// Owners and grants that were compared with the record.
     var comparedPrivileges: Int?
+    /// Roles whose rights were compared with the record; nil when it does not have them.
+    var comparedRoles: Int?
+    /// Owners, privileges, memberships and rights that were lost, where that is allowed.
+    var lostRights: [String] = []
+    /// What roles can do and could not when the backup was made.
+    var gainedRights: [String] = []
     var wasPlacedBefore = false
     /// Nothing was put in place.
     var isDrill = false
@@ -62,6 +68,12 @@ struct RestoreReport: Sendable {
             ],
             "verified": verified.map { ["tables": .integer(Int64($0.tables)), "rows": .integer($0.rows)] } ?? .null,
             "privileges": comparedPrivileges.map { .integer(Int64($0)) } ?? .null,
+            "rights": comparedRoles.map {
+                [
+                    "roles": .integer(Int64($0)), "lost": .array(lostRights.map { .string($0) }),
+                    "gained": .array(gainedRights.map { .string($0) }),
+                ]
+            } ?? .null,
             "drill": .bool(isDrill),
             "failure": failure.map { ["exitCode": .integer(Int64($0.exitCode)), "message": .string($0.message)] }
                 ?? .null,
@@ -91,6 +103,18 @@ struct RestoreReport: Sendable {
             lines.append("not verified: the snapshot has no hashes to compare with")
         }
         if let comparedPrivileges { lines.append("\(comparedPrivileges) owners and grants as in the backup") }
+        func listed(_ title: String, _ texts: [String]) {
+            guard !texts.isEmpty else { return }
+            lines.append("warning: \(title):")
+            lines += texts.prefix(20).map { "  \($0)" }
+            if texts.count > 20 { lines.append("  and \(texts.count - 20) more") }
+        }
+        listed("lost, as --allow-lost-rights allows", lostRights)
+        listed("more than when the backup was made", gainedRights)
+        if let comparedRoles, lostRights.isEmpty {
+            lines.append(
+                "\(Figures.count(comparedRoles, "role")) can do everything that could be done when the backup was made")
+        }
         if let loginRole { lines.append("role \(loginRole) logs in with its password") }
         if let kept {
             let until = kept.until.map { " until \($0)" } ?? ""

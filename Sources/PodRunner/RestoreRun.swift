@@ -18,6 +18,8 @@ struct RestoreChoices: Sendable {
     var targetSpace: Int64?
     /// Nothing is put in place.
     var isDrill = false
+    /// Whether owners, privileges and rights that the backup has and the restored database has not are told and no error.
+    var allowsLostRights = false
 
     /// When a database replaced now may be dropped, in whole seconds.
     func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }
@@ -207,9 +209,7 @@ struct RestoreRun: Sendable {
 
         demand.targetSpace = choices.targetSpace
         if let record {
-            demand.grantees = record.privileges.map { privileges in
-                Set(privileges.entries.filter { $0.object != PrivilegeRecord.publicSchema }.map(\.role))
-            }
+            demand.grantees = record.privileges?.roles
             demand.tablespaces = record.database.tablespaces
         } else {
             demand.tablespaces = try await file.tablespacesOfBeginning()

@@ -79,61 +79,6 @@ extension RestoreRun {
         return difference.expected?.rows == difference.found?.rows
     }
 
-    private func verifyPrivileges(
-        _ recorded: PrivilegeRecord, _ server: TargetServer, in side: PostgresSettings, _ report: inout RestoreReport
-    ) async throws {
-        let found = try await PostgresClient.with(side) { try await PrivilegeRecord.read(from: $0) }
-        let isPart = !(record?.scope.tables ?? []).isEmpty
-        let servers = Set(record?.roles.roles.filter(\.isSuperuser).map(\.name) ?? [])
-        let (tolerated, other) = recorded.lost(in: found, onlyOf: isPart ? found : nil).partitioned { entry in
-            // Of the schema every new database has, each major has its own idea, and one of the server's own roles may own it.
-            entry.object == PrivilegeRecord.publicSchema
-                && (record?.serverMajor != server.major
-                    || (entry.kind == "owner" && (DatabaseRole.isReserved(entry.role) || servers.contains(entry.role))))
-        }
-        report.warnings += tolerated.map { "\($0.description) in the backup, not in PostgreSQL \(server.major)" }
-        let (unknown, lost) = other.partitioned { entry in
-            // Default privileges that gave nothing but that are none, and the owner has the rest without them.
-            guard server.major < 17 else { return false }
-            return entry.privilege == "MAINTAIN"
-                || (entry.kind == "default" && entry.object == "tables of \(entry.role)")
-        }
-        if !unknown.isEmpty {
-            report.warnings.append(
-                "PostgreSQL \(server.major) does not know the privilege MAINTAIN: \(unknown.count) grants of it are left out"
-            )
-        }
-        var memberships = try await lostMemberships(server)
-        if report.isDrill {
-            report.warnings += memberships.map { "\($0) in the backup and not here; a restore would make it so" }
-            memberships = []
-        }
-        guard lost.isEmpty, memberships.isEmpty else {
-            let texts = lost.map(\.description) + memberships
-            throw PodRunnerError(
-                .verification,
-                "\(texts.count) owners or privileges of the backup are lost in the restored database:\n"
-                    + texts.prefix(20).map { "  \($0)" }.joined(separator: "\n")
-                    + (texts.count > 20 ? "\n  and \(texts.count - 20) more" : ""),
-                hint: "the live database was not touched; make the roles or memberships by hand, then restore again")
-        }
-        report.comparedPrivileges = recorded.entries.count
-    }
-
-    private func lostMemberships(_ server: TargetServer) async throws -> [String] {
-        let present = Set(
-            try await server.client.query(
-                """
-                SELECT pg_catalog.pg_get_userbyid(roleid) AS role, pg_catalog.pg_get_userbyid(member) AS member
-                FROM pg_catalog.pg_auth_members
-                """
-            ).rows.map { "\(try $0.required("member")) belongs to \(try $0.required("role"))" })
-        // The administrator's own come back at the end.
-        return (record?.roles.memberships ?? []).filter {
-            $0.member != server.user && $0.role != server.user && $0.isPossible(targetMajor: server.major)
-        }.map { "\($0.member) belongs to \($0.role)" }.filter { !present.contains($0) }
-    }
-
     /// - Parameter what: what is wrong with the tables, in a sentence.
     func verificationError(_ differences: [TableDifference], what: String) -> PodRunnerError {
         PodRunnerError(
@@ -147,7 +92,7 @@ extension RestoreRun {
 
 extension Array {
     /// Those the test holds for, and the others.
-    fileprivate func partitioned(_ test: (Element) throws -> Bool) rethrows -> (matching: [Element], rest: [Element]) {
+    func partitioned(_ test: (Element) throws -> Bool) rethrows -> (matching: [Element], rest: [Element]) {
         (try filter(test), try filter { try !test($0) })
     }
 }

@@ -1,20 +1,57 @@
 public import GoFormats
 
-/// Who owns what in a database and who may do what: owners, effective access lists, default privileges.
+/// Who owns what in a database and who may do what there: owners, effective access lists, default privileges.
 ///
-/// Kept as sorted lines, because what counts is the difference of two of them:
+/// Objects that have the same owner and the same access list are kept as one group, so that the record grows with the names
+/// of the objects and with the number of *different* access lists, not with objects times roles: 10,000 tables that 20 roles may
+/// read and write are their names and one list, 0.3 MB of `karaffe.json`. Where every object has a list of its own
+/// there are as many lists as the dump has groups of GRANT statements.
 ///
-///     owner table public.items: app
-///     grant table public.items: SELECT to reader by app
-///     default tables of app in public: SELECT to reader
+/// What counts is the difference of two of them, said in lines such as
+///
+///     table public.items belongs to app
+///     SELECT on table public.items to reader
+///     new tables of app in public: SELECT to reader
 ///
 /// Access lists that are not set count as what PostgreSQL takes for them, so that a list that is set to the default is no
 /// difference. Objects of the system and of extensions are left out.
 ///
 /// Source: PostgreSQL documentation, "Privileges", `acldefault`, `aclexplode`; catalogs `pg_class`, `pg_attribute`, `pg_proc`,
 /// `pg_namespace`, `pg_type`, `pg_largeobject_metadata`, `pg_foreign_server`, `pg_foreign_data_wrapper`, `pg_language`,
-/// `pg_default_acl`.
+/// `pg_database`, `pg_default_acl`.
 public struct PrivilegeRecord: Sendable, Hashable {
+    /// One line of an access list.
+    public struct Grant: Sendable, Hashable, Comparable {
+        /// Empty for PUBLIC.
+        public var role: String
+        /// `SELECT`.
+        public var privilege: String
+        public var isGrantable: Bool
+
+        public static func < (left: Grant, right: Grant) -> Bool {
+            (left.role, left.privilege, left.isGrantable ? 1 : 0) < (
+                right.role, right.privilege, right.isGrantable ? 1 : 0
+            )
+        }
+    }
+
+    /// Objects of one kind with the same owner and access list.
+    public struct Group: Sendable, Hashable {
+        /// `table`, `materialized view`, …; a column counts as its table's kind.
+        public var kind: String
+        /// Nil for columns, which nobody owns.
+        public var owner: String?
+        /// Sorted. What the owner has is in it, in records made since there are groups.
+        public var grants: [Grant]
+        /// Sorted: `public.items`, `public.items column name`; empty for the database itself.
+        public var names: [String]
+
+        /// `table public.items`.
+        func object(_ name: String) -> String { name.isEmpty ? kind : "\(kind) \(name)" }
+        public var objects: [String] { names.map(object) }
+    }
+
+    /// Something that can be lost, for people.
     public struct Entry: Sendable, Hashable, Comparable {
         /// `owner`, `grant`, `default`.
         public var kind: String
@@ -38,141 +75,231 @@ public struct PrivilegeRecord: Sendable, Hashable {
         }
     }
 
-    public var entries: [Entry]
+    /// Sorted by kind, owner and grants; each combination of these once.
+    public private(set) var groups: [Group]
+    /// Default privileges; sorted.
+    public var defaults: [Entry]
+    /// False in records of before, which leave out what owners have and the database itself: too little to say what roles can do.
+    public var isComplete = true
 
-    public init(entries: [Entry]) { self.entries = entries }
+    public init(groups: [Group], defaults: [Entry]) {
+        struct Key: Hashable {
+            var kind: String
+            var owner: String?
+            var grants: [Grant]
+        }
+        var names: [Key: [String]] = [:]
+        for group in groups {
+            names[Key(kind: group.kind, owner: group.owner, grants: Set(group.grants).sorted()), default: []] +=
+                group.names
+        }
+        self.groups = names.map { Group(kind: $0.kind, owner: $0.owner, grants: $0.grants, names: $1.sorted()) }
+            .sorted {
+                ($0.kind, $0.owner ?? "", $0.names.first ?? "") < ($1.kind, $1.owner ?? "", $1.names.first ?? "")
+            }
+        self.defaults = defaults.sorted()
+    }
 
     /// Roles that own anything but the schema `public`, which every server gives to one of its own: up to PostgreSQL 14 to its
-    /// superuser, since then to the database's owner.
-    public var owners: Set<String> {
-        Set(entries.filter { $0.kind == "owner" && $0.object != Self.publicSchema }.map(\.role))
+    /// superuser, since then to the database's owner. The database's own owner is elsewhere (`DatabaseProperties`).
+    public var owners: Set<String> { Set(groups.filter(\.isOfDump).compactMap(\.owner)) }
+
+    /// Who owns something, is granted something or has default privileges; not in the schema `public` and the database itself.
+    public var roles: Set<String> {
+        var roles = owners.union(defaults.map(\.role))
+        for group in groups where group.isOfDump { roles.formUnion(group.grants.map(\.role)) }
+        return roles
     }
 
     public static let publicSchema = "schema public"
+    /// The object that is the database itself, whatever its name.
+    public static let database = "database"
+
+    public var databaseOwner: String? { groups.first { $0.kind == Self.database }?.owner }
+    public var ownerOfPublic: String? { groups.first { $0.kind == "schema" && $0.names.contains("public") }?.owner }
 
     /// Whether everybody may create objects in the schema `public`: the default up to PostgreSQL 14.
     public var isPublicOpen: Bool {
-        entries.contains {
-            $0.kind == "grant" && $0.object == Self.publicSchema && $0.role.isEmpty && $0.privilege == "CREATE"
+        groups.contains { group in
+            group.kind == "schema" && group.names.contains("public")
+                && group.grants.contains { $0.role.isEmpty && $0.privilege == "CREATE" }
         }
+    }
+
+    /// Of a table, view or sequence with this name as `quote_ident` writes it, `public.items`; nil when there is none.
+    public func owner(ofRelation name: String) -> String? {
+        groups.first { $0.owner != nil && Self.relationKinds.contains($0.kind) && $0.names.contains(name) }?.owner
+    }
+
+    static let relationKinds: Set = ["table", "view", "materialized view", "foreign table", "sequence"]
+
+    /// Owners, grants and default privileges.
+    public var count: Int {
+        groups.reduce(defaults.count) { sum, group in
+            let grants = group.grants.count { $0.role != group.owner }
+            return sum + group.names.count * (grants + (group.owner == nil ? 0 : 1))
+        }
+    }
+
+    /// Where each object is in `groups`.
+    var positions: [String: Int] {
+        var positions: [String: Int] = [:]
+        positions.reserveCapacity(groups.reduce(0) { $0 + $1.names.count })
+        for (index, group) in groups.enumerated() {
+            for name in group.names { positions[group.object(name)] = index }
+        }
+        return positions
+    }
+
+    /// The table of a column; nil for what is no column.
+    static func table(ofColumn object: String) -> String? {
+        object.lastRange(of: " column ").map { String(object[..<$0.lowerBound]) }
     }
 
     /// What is here and not there.
     ///
-    /// - Parameter part: when given, only objects that it has count, and no default privileges: pg_dump of some tables leaves
+    /// - Parameter isPart: whether only objects that are there count, and no default privileges: pg_dump of some tables leaves
     ///   out the rest.
-    public func lost(in other: PrivilegeRecord, onlyOf part: PrivilegeRecord? = nil) -> [Entry] {
-        let there = Set(other.entries)
-        let known = part.map { Set($0.entries.filter { $0.kind == "owner" }.map(\.object)) }
-        return entries.filter { entry in
-            guard !there.contains(entry) else { return false }
-            if let known {
-                let object = entry.object.lastRange(of: " column ").map { String(entry.object[..<$0.lowerBound]) }
-                guard entry.kind != "default", known.contains(entry.object) || known.contains(object ?? "") else {
-                    return false
+    public func lost(in other: PrivilegeRecord, isPart: Bool = false) -> [Entry] {
+        let positions = other.positions
+        var lost: [Entry] = []
+        // What is missing is the same for all objects that share a list here and share one there.
+        var missing: [[Int]: [Grant]] = [:]
+        for (index, group) in groups.enumerated() {
+            for name in group.names {
+                let object = group.object(name)
+                let position = positions[object]
+                if isPart, position == nil, positions[Self.table(ofColumn: object) ?? ""] == nil { continue }
+                let there = position.map { other.groups[$0] }
+                if let owner = group.owner, there?.owner != owner {
+                    lost.append(Entry(kind: "owner", object: object, role: owner, privilege: "", isGrantable: false))
+                }
+                let pair = [index, position ?? -1]
+                let grants = missing[pair] ?? group.grants(notIn: there)
+                missing[pair] = grants
+                lost += grants.map {
+                    Entry(
+                        kind: "grant", object: object, role: $0.role, privilege: $0.privilege,
+                        isGrantable: $0.isGrantable)
                 }
             }
-            // With grant option is more than without.
-            var more = entry
+        }
+        if !isPart {
+            let there = Set(other.defaults)
+            lost += defaults.filter { entry in
+                var more = entry
+                more.isGrantable = true
+                return !there.contains(entry) && !there.contains(more)
+            }
+        }
+        return lost.sorted()
+    }
+}
+
+extension PrivilegeRecord.Group {
+    /// Not the schema that every database has, and not the database itself.
+    fileprivate var isOfDump: Bool {
+        kind != PrivilegeRecord.database && !(kind == "schema" && names == ["public"])
+    }
+
+    /// Of the grants to others than the owner. With grant option is more than without.
+    fileprivate func grants(notIn other: Self?) -> [PrivilegeRecord.Grant] {
+        let there = Set(other?.grants ?? [])
+        return grants.filter { grant in
+            guard grant.role != owner else { return false }
+            var more = grant
             more.isGrantable = true
-            return !there.contains(more)
+            return !there.contains(grant) && !there.contains(more)
         }
     }
+}
 
-    /// - Throws: `PostgresError`.
-    public static func read(from client: PostgresClient) async throws -> PrivilegeRecord {
-        let rows = try await client.query(sql).rows
-        return PrivilegeRecord(
-            entries: try rows.map { row in
-                Entry(
-                    kind: try row.required("kind"), object: try row.required("object"), role: row.text("role") ?? "",
-                    privilege: row.text("privilege") ?? "", isGrantable: try row.bool("grantable"))
-            }.sorted())
-    }
+// MARK: - As JSON
 
-    /// Names are quoted where SQL needs it; functions with their argument types. `search_path` is emptied so that
-    /// types have their schema.
-    private static let sql = """
-        SET search_path TO ''; SET quote_all_identifiers TO off;
-        WITH ours AS (
-            SELECT n.oid, pg_catalog.quote_ident(n.nspname) AS name FROM pg_catalog.pg_namespace n
-            WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
-        objects AS (
-            SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, c.oid,
-                   CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-                                  WHEN 'f' THEN 'foreign table' ELSE 'table' END
-                   || ' ' || o.name || '.' || pg_catalog.quote_ident(c.relname) AS object,
-                   c.relowner AS owner,
-                   coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl
-            FROM pg_catalog.pg_class c JOIN ours o ON o.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-            UNION ALL
-            SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid,
-                   CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END
-                   || ' ' || o.name || '.' || pg_catalog.quote_ident(p.proname)
-                   || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
-                   p.proowner, coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
-            FROM pg_catalog.pg_proc p JOIN ours o ON o.oid = p.pronamespace
-            UNION ALL
-            SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 'type ' || o.name || '.' || pg_catalog.quote_ident(t.typname),
-                   t.typowner, coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
-            FROM pg_catalog.pg_type t JOIN ours o ON o.oid = t.typnamespace
-            WHERE t.typtype IN ('d', 'e', 'r')
-               OR (t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-            UNION ALL
-            SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 'schema ' || o.name, n.nspowner,
-                   coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
-            FROM pg_catalog.pg_namespace n JOIN ours o USING (oid)
-            UNION ALL
-            SELECT 'pg_catalog.pg_largeobject'::pg_catalog.regclass, l.oid, 'large object ' || l.oid, l.lomowner,
-                   coalesce(l.lomacl, pg_catalog.acldefault('L', l.lomowner))
-            FROM pg_catalog.pg_largeobject_metadata l
-            UNION ALL
-            SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, s.oid, 'server ' || pg_catalog.quote_ident(s.srvname),
-                   s.srvowner, coalesce(s.srvacl, pg_catalog.acldefault('S', s.srvowner))
-            FROM pg_catalog.pg_foreign_server s),
-        wanted AS (
-            SELECT o.* FROM objects o
-            WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                              WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'))
-        SELECT 'owner' AS kind, object, pg_catalog.pg_get_userbyid(owner)::text AS role, NULL AS privilege, false AS grantable
-        FROM wanted
-        UNION ALL
-        SELECT 'grant', w.object, CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END,
-               a.privilege_type, a.is_grantable
-        FROM wanted w, pg_catalog.aclexplode(w.acl) a WHERE a.grantee <> w.owner
-        UNION ALL
-        SELECT 'grant', w.object || ' column ' || pg_catalog.quote_ident(t.attname),
-               CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable
-        FROM wanted w JOIN pg_catalog.pg_attribute t ON t.attrelid = w.oid AND w.class = 'pg_catalog.pg_class'::pg_catalog.regclass
-             AND t.attnum > 0 AND NOT t.attisdropped, pg_catalog.aclexplode(t.attacl) a
-        UNION ALL
-        SELECT 'default', CASE f.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
-                                               WHEN 'T' THEN 'types' WHEN 'L' THEN 'large objects' ELSE 'schemas' END
-               || ' of ' || pg_catalog.pg_get_userbyid(f.defaclrole)
-               || coalesce(' in ' || (SELECT o.name FROM ours o WHERE o.oid = f.defaclnamespace), ''),
-               CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable
-        FROM pg_catalog.pg_default_acl f, pg_catalog.aclexplode(f.defaclacl) a
-        """
-
+extension PrivilegeRecord {
     public var json: JSONValue {
-        .array(
-            entries.map { entry in
-                [
-                    "kind": .string(entry.kind), "object": .string(entry.object), "role": .string(entry.role),
-                    "privilege": .string(entry.privilege), "grantable": .bool(entry.isGrantable),
-                ]
-            })
+        func text(_ role: String?) -> JSONValue { role.map { .string($0) } ?? .null }
+        return [
+            "groups": .array(
+                groups.map { group in
+                    var grants: [JSONValue] = []
+                    for role in Set(group.grants.map(\.role)).sorted() {
+                        let mine = group.grants.filter { $0.role == role }
+                        grants.append([
+                            "role": .string(role), "may": .array(mine.map { .string($0.privilege) }),
+                            "grantable": .array(mine.filter(\.isGrantable).map { .string($0.privilege) }),
+                        ])
+                    }
+                    return [
+                        "kind": .string(group.kind), "owner": text(group.owner), "grants": .array(grants),
+                        "names": .array(group.names.map { .string($0) }),
+                    ]
+                }),
+            "defaults": .array(
+                defaults.map {
+                    [
+                        "object": .string($0.object), "role": .string($0.role), "privilege": .string($0.privilege),
+                        "grantable": .bool($0.isGrantable),
+                    ]
+                }),
+        ]
     }
 
-    /// Nil unless it is a list; entries without an object are left out.
+    /// Nil unless it is an object, or a list as records of before have it; entries without an object are left out.
     public init?(json: JSONValue) {
-        guard let list = json.arrayValue else { return nil }
-        entries = list.compactMap { entry in
-            guard let kind = entry["kind"]?.stringValue, let object = entry["object"]?.stringValue else { return nil }
-            return Entry(
-                kind: kind, object: object, role: entry["role"]?.stringValue ?? "",
-                privilege: entry["privilege"]?.stringValue ?? "", isGrantable: entry["grantable"]?.boolValue ?? false)
+        if let list = json.arrayValue {
+            self.init(ofBefore: list)
+            return
         }
+        guard let groups = json["groups"]?.arrayValue else { return nil }
+        self.init(
+            groups: groups.compactMap { group in
+                guard let kind = group["kind"]?.stringValue else { return nil }
+                let grants = (group["grants"]?.arrayValue ?? []).flatMap { grant -> [Grant] in
+                    guard let role = grant["role"]?.stringValue else { return [] }
+                    let grantable = Set((grant["grantable"]?.arrayValue ?? []).compactMap(\.stringValue))
+                    return (grant["may"]?.arrayValue ?? []).compactMap(\.stringValue).map {
+                        Grant(role: role, privilege: $0, isGrantable: grantable.contains($0))
+                    }
+                }
+                return Group(
+                    kind: kind, owner: group["owner"]?.stringValue, grants: grants,
+                    names: (group["names"]?.arrayValue ?? []).compactMap(\.stringValue))
+            },
+            defaults: (json["defaults"]?.arrayValue ?? []).compactMap { Entry(json: $0, kind: "default") })
+    }
+
+    /// A list with an element for each owner and each grant.
+    private init(ofBefore list: [JSONValue]) {
+        var (owners, grants, defaults): ([String: String], [String: [Grant]], [Entry]) = ([:], [:], [])
+        for element in list {
+            guard let entry = Entry(json: element, kind: element["kind"]?.stringValue ?? "") else { continue }
+            switch entry.kind {
+            case "owner": owners[entry.object] = entry.role
+            case "grant":
+                grants[entry.object, default: []].append(
+                    Grant(role: entry.role, privilege: entry.privilege, isGrantable: entry.isGrantable))
+            case "default": defaults.append(entry)
+            default: continue
+            }
+        }
+        let kinds = ["materialized view", "foreign table", "large object"]
+        self.init(
+            groups: Set(owners.keys).union(grants.keys).map { object in
+                let kind = kinds.first { object.hasPrefix($0 + " ") } ?? String(object.prefix { $0 != " " })
+                return Group(
+                    kind: kind, owner: owners[object], grants: grants[object] ?? [],
+                    names: [String(object.dropFirst(kind.count + 1))])
+            }, defaults: defaults)
+        isComplete = false
+    }
+}
+
+extension PrivilegeRecord.Entry {
+    fileprivate init?(json: JSONValue, kind: String) {
+        guard let object = json["object"]?.stringValue else { return nil }
+        self.init(
+            kind: kind, object: object, role: json["role"]?.stringValue ?? "",
+            privilege: json["privilege"]?.stringValue ?? "", isGrantable: json["grantable"]?.boolValue ?? false)
     }
 }

@@ -54,7 +54,8 @@ public struct RoleClosure: Sendable, Hashable {
 
     /// Superusers and reserved roles are not followed: both would lead to the whole server. The connected administrator
     /// counts as a role only where the database itself needs it, but what of the closure it belongs to is remembered.
-    /// What else the members belong to is not this database's. A role that a setting makes others act as (`ALTER ROLE …
+    /// What else the members belong to is not this database's, except where it leads to PostgreSQL's roles that may read or write
+    /// everything. A role that a setting makes others act as (`ALTER ROLE …
     /// SET role`) is needed by them.
     private static let closureSQL = """
         WITH RECURSIVE
@@ -85,7 +86,18 @@ public struct RoleClosure: Sendable, Hashable {
             UNION
             SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN groups ON m.member = groups.oid
             JOIN followed f ON f.oid = groups.oid),
-        own AS (SELECT oid FROM members UNION SELECT oid FROM groups),
+        readers AS (
+            SELECT oid FROM pg_catalog.pg_roles
+            WHERE rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain')
+            UNION
+            SELECT m.member FROM pg_catalog.pg_auth_members m JOIN readers ON m.roleid = readers.oid
+            JOIN followed f ON f.oid = m.member),
+        through AS (
+            SELECT oid FROM members
+            UNION
+            SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN through ON m.member = through.oid
+            JOIN readers ON readers.oid = m.roleid),
+        own AS (SELECT oid FROM through UNION SELECT oid FROM groups),
         closure AS (
             SELECT oid FROM own
             UNION
@@ -109,15 +121,7 @@ public struct RoleClosure: Sendable, Hashable {
         ).rows.map { row in
             let role = try row.json("role")
             return DatabaseRole(
-                name: role["rolname"]?.stringValue ?? "", canLogin: role["rolcanlogin"]?.boolValue ?? false,
-                inherits: role["rolinherit"]?.boolValue ?? true,
-                createsDatabases: role["rolcreatedb"]?.boolValue ?? false,
-                createsRoles: role["rolcreaterole"]?.boolValue ?? false,
-                isSuperuser: role["rolsuper"]?.boolValue ?? false,
-                isReplication: role["rolreplication"]?.boolValue ?? false,
-                bypassesRowSecurity: role["rolbypassrls"]?.boolValue ?? false,
-                connectionLimit: role["rolconnlimit"]?.integerValue ?? -1,
-                validUntil: role["rolvaliduntil"]?.stringValue,
+                catalog: role,
                 settings: try row.bool("has_settings")
                     ? (try row.json("settings").arrayValue ?? []).compactMap(\.stringValue) : [],
                 comment: row.text("comment"))
@@ -139,6 +143,22 @@ public struct RoleClosure: Sendable, Hashable {
                 withInherit: membership["inherit_option"]?.boolValue, withSet: membership["set_option"]?.boolValue)
         }
         return RoleClosure(roles: roles, memberships: RoleMembership.merged(memberships))
+    }
+}
+
+extension DatabaseRole {
+    /// A row of `pg_roles` as JSON.
+    init(catalog role: JSONValue, settings: [String] = [], comment: String? = nil) {
+        self.init(
+            name: role["rolname"]?.stringValue ?? "", canLogin: role["rolcanlogin"]?.boolValue ?? false,
+            inherits: role["rolinherit"]?.boolValue ?? true,
+            createsDatabases: role["rolcreatedb"]?.boolValue ?? false,
+            createsRoles: role["rolcreaterole"]?.boolValue ?? false,
+            isSuperuser: role["rolsuper"]?.boolValue ?? false,
+            isReplication: role["rolreplication"]?.boolValue ?? false,
+            bypassesRowSecurity: role["rolbypassrls"]?.boolValue ?? false,
+            connectionLimit: role["rolconnlimit"]?.integerValue ?? -1,
+            validUntil: role["rolvaliduntil"]?.stringValue, settings: settings, comment: comment)
     }
 }
 
@@ -165,6 +185,12 @@ extension DatabaseRole {
         }
         guard let comment else { return statements }
         return statements + ["COMMENT ON ROLE \(SQLText.identifier(name)) IS \(SQLText.literal(comment))"]
+    }
+
+    /// What it may do on the server: `LOGIN`, `CREATEDB`, …
+    public var attributes: Set<String> {
+        Set(withheldAttributes).union(canLogin ? ["LOGIN"] : []).union(createsDatabases ? ["CREATEDB"] : [])
+            .union(createsRoles ? ["CREATEROLE"] : [])
     }
 
     /// Attributes that are recorded and not given: `SUPERUSER`, …

@@ -62,6 +62,13 @@ public struct TargetServer: Sendable {
     public func roleNames() async throws -> Set<String> {
         Set(try await client.query("SELECT rolname FROM pg_catalog.pg_roles").rows.compactMap { $0.text("rolname") })
     }
+
+    /// All of the server's, without settings and comments.
+    public func roles() async throws -> [DatabaseRole] {
+        try await client.query("SELECT pg_catalog.to_json(r) AS role FROM pg_catalog.pg_roles r").rows.map {
+            DatabaseRole(catalog: try $0.json("role"))
+        }
+    }
 }
 
 // MARK: - Roles

@@ -1,10 +1,10 @@
 import GoFormats
 import KopiaRepository
-import PostgresDump
 import RunnerContract
 import Testing
 
 @testable import PodRunner
+@testable import PostgresDump
 
 @Suite struct BackupRecordTests {
     static let text = """
@@ -32,6 +32,21 @@ import Testing
         #expect(record.tables?.tables.map(\.qualifiedName) == ["\"public\".\"items\""])
         #expect(record.tables?.tables.map(\.hash) == [0xabcd])
         #expect(try BackupRecord(parsing: record.text) == record)
+    }
+
+    @Test func aRecordThatARestoreWouldNotReadIsMadeSmaller() throws {
+        var record = try BackupRecord(parsing: Array(Self.text.utf8))
+        let small = record.text.count
+        #expect(record.text(bytesMax: 1).bytes == record.text)
+        record.privileges = PrivilegeRecord(
+            groups: [.init(kind: "table", owner: "o", grants: [], names: (0..<100).map { "public.t\($0)" })],
+            defaults: [])
+        let whole = record.text.count
+        #expect(record.text(bytesMax: whole).warning == nil)
+        let (text, warning) = record.text(bytesMax: whole - 1)
+        #expect(text.count == small)
+        #expect(warning?.contains("owners and grants are left out of it") == true)
+        #expect(try BackupRecord(parsing: text).privileges == nil)
     }
 
     @Test(arguments: ["siphash-1-3-128-sum", "\"rows\":2", "0405060708090a"])

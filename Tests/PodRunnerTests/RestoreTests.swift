@@ -135,27 +135,71 @@ import Testing
 }
 
 @Suite struct PrivilegeRecordTests {
-    private func entry(_ role: String, _ privilege: String, grantable: Bool = false) -> PrivilegeRecord.Entry {
-        PrivilegeRecord.Entry(
-            kind: "grant", object: "table public.t", role: role, privilege: privilege, isGrantable: grantable)
+    private typealias Grant = PrivilegeRecord.Grant
+
+    private func record(_ grants: Grant..., names: [String] = ["public.t"], owner: String? = "o") -> PrivilegeRecord {
+        PrivilegeRecord(
+            groups: [PrivilegeRecord.Group(kind: "table", owner: owner, grants: grants, names: names)], defaults: [])
     }
 
-    @Test func whatIsLostIsWhatTheOtherLacks() {
-        let record = PrivilegeRecord(entries: [entry("a", "SELECT"), entry("b", "INSERT", grantable: true)])
-        #expect(record.lost(in: record).isEmpty)
+    @Test func whatIsLostIsWhatTheOtherLacks() throws {
+        let mine = record(
+            Grant(role: "a", privilege: "SELECT", isGrantable: false),
+            Grant(role: "b", privilege: "INSERT", isGrantable: true))
+        #expect(mine.lost(in: mine).isEmpty)
+        #expect(mine.count == 3)
         // More is no loss, less is.
-        let more = PrivilegeRecord(entries: [
-            entry("a", "SELECT", grantable: true), entry("b", "INSERT", grantable: true),
-        ])
-        #expect(record.lost(in: more).isEmpty)
-        let less = PrivilegeRecord(entries: [entry("a", "SELECT"), entry("b", "INSERT")])
-        #expect(record.lost(in: less).map(\.description) == ["INSERT on table public.t to b with grant option"])
-        #expect(PrivilegeRecord(json: record.json) == record)
+        let more = record(
+            Grant(role: "a", privilege: "SELECT", isGrantable: true),
+            Grant(role: "b", privilege: "INSERT", isGrantable: true),
+            Grant(role: "c", privilege: "INSERT", isGrantable: true))
+        #expect(mine.lost(in: more).isEmpty)
+        let less = record(
+            Grant(role: "a", privilege: "SELECT", isGrantable: false),
+            Grant(role: "b", privilege: "INSERT", isGrantable: false))
+        #expect(mine.lost(in: less).map(\.description) == ["INSERT on table public.t to b with grant option"])
+        #expect(PrivilegeRecord(json: try JSONParser.parse(GoJSON.text(mine.json))) == mine)
         // In a dump of some tables, what was not dumped is not lost.
-        let owner = PrivilegeRecord.Entry(
-            kind: "owner", object: "table public.t", role: "a", privilege: "", isGrantable: false)
-        #expect(record.lost(in: PrivilegeRecord(entries: []), onlyOf: PrivilegeRecord(entries: [])).isEmpty)
-        let part = PrivilegeRecord(entries: [owner])
-        #expect(record.lost(in: part, onlyOf: part).count == 2)
+        let nothing = PrivilegeRecord(groups: [], defaults: [])
+        #expect(mine.lost(in: nothing, isPart: true).isEmpty)
+        #expect(mine.lost(in: nothing).count == 3)
+        #expect(mine.lost(in: record(owner: "o"), isPart: true).count == 2)
+        #expect(
+            mine.lost(in: record(owner: "p")).map(\.description) == [
+                "SELECT on table public.t to a", "INSERT on table public.t to b with grant option",
+                "table public.t belongs to o",
+            ])
+    }
+
+    @Test func objectsThatShareAListAreOneGroup() {
+        let grant = Grant(role: "a", privilege: "SELECT", isGrantable: false)
+        let other = Grant(role: "b", privilege: "SELECT", isGrantable: false)
+        let groups = [[grant, other], [other, grant], [grant]].enumerated().map { index, grants in
+            PrivilegeRecord.Group(kind: "table", owner: "o", grants: grants, names: ["public.t\(index)"])
+        }
+        let record = PrivilegeRecord(groups: groups.reversed(), defaults: [])
+        #expect(record.groups.map(\.names) == [["public.t0", "public.t1"], ["public.t2"]])
+        #expect(record.count == 8)
+    }
+
+    @Test func recordsOfBeforeAreRead() throws {
+        let json = try JSONParser.parse(
+            """
+            [{"kind":"owner","object":"materialized view public.m","role":"o","privilege":"","grantable":false},
+             {"kind":"grant","object":"materialized view public.m","role":"","privilege":"SELECT","grantable":false},
+             {"kind":"grant","object":"table public.t column c","role":"a","privilege":"UPDATE","grantable":true},
+             {"kind":"default","object":"tables of o in s","role":"a","privilege":"SELECT","grantable":false},
+             {"kind":"owner"}, 7]
+            """)
+        let record = try #require(PrivilegeRecord(json: json))
+        #expect(!record.isComplete)
+        #expect(record.owners == ["o"])
+        #expect(record.owner(ofRelation: "public.m") == "o")
+        #expect(
+            record.lost(in: PrivilegeRecord(groups: [], defaults: [])).map(\.description) == [
+                "new tables of o in s: SELECT to a", "SELECT on materialized view public.m to PUBLIC",
+                "UPDATE on table public.t column c to a with grant option", "materialized view public.m belongs to o",
+            ])
+        #expect(PrivilegeRecord(json: "x") == nil)
     }
 }

@@ -136,15 +136,20 @@ import Testing
     }
 
     @Test func theSchemaPublicCountsForNoOwner() {
-        func entry(_ kind: String, _ object: String, _ role: String, _ privilege: String) -> PrivilegeRecord.Entry {
-            .init(kind: kind, object: object, role: role, privilege: privilege, isGrantable: false)
+        func group(_ kind: String, _ name: String, _ owner: String, _ role: String?) -> PrivilegeRecord.Group {
+            .init(
+                kind: kind, owner: owner,
+                grants: role.map { [.init(role: $0, privilege: "CREATE", isGrantable: false)] } ?? [], names: [name])
         }
-        let record = PrivilegeRecord(entries: [
-            entry("owner", "schema public", "postgres", ""), entry("owner", "table public.a", "app", ""),
-            entry("grant", "schema public", "", "CREATE"),
-        ])
+        let record = PrivilegeRecord(
+            groups: [
+                group("schema", "public", "postgres", ""), group("table", "public.a", "app", "reader"),
+                group("database", "", "dba", "creator"),
+            ], defaults: [])
         #expect(record.owners == ["app"])
+        #expect(record.roles == ["app", "reader"])
+        #expect(record.databaseOwner == "dba")
         #expect(record.isPublicOpen)
-        #expect(!PrivilegeRecord(entries: [entry("grant", "schema public", "app", "CREATE")]).isPublicOpen)
+        #expect(!PrivilegeRecord(groups: [group("schema", "public", "app", "app")], defaults: []).isPublicOpen)
     }
 }

@@ -31,7 +31,9 @@ struct DumpRun: Sendable {
                     failed + [BackupAttempt(dump.settings, from: start, to: record.endTime, error: nil)]
                 let roles = session.roles.script(database: session.database.name)
                 let instructions = RestoreInstructions.text(record: record, source: source)
-                try await writer.addFile(BackupRecord.fileName, mode: .file, bytes: record.text)
+                let (text, warning) = record.text(bytesMax: BackupRecord.bytesMax)
+                if let warning { context.note("warning: \(warning)") }
+                try await writer.addFile(BackupRecord.fileName, mode: .file, bytes: text)
                 try await writer.addFile(BackupRecord.rolesFileName, mode: .file, bytes: Array(roles.utf8))
                 try await writer.addFile(
                     BackupRecord.instructionsFileName, mode: .file, bytes: Array(instructions.utf8))

@@ -94,6 +94,15 @@ struct Restore: PodRunnerAction {
             """)
     var cleanup = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Restore although owners, privileges or rights of roles are lost, and name them.",
+            discussion: """
+                Without it such a loss ends the restore with exit code 6 before anything is replaced: for example a role that is \
+                here already and does not inherit, or a membership that the administrator may not give.
+                """))
+    var allowLostRights = false
+
     @OptionGroup var parallelism: JobsOption
 
     @Option(
@@ -132,7 +141,7 @@ struct Restore: PodRunnerAction {
     var choices: RestoreChoices {
         RestoreChoices(
             replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat, jobs: parallelism.jobs,
-            targetSpace: targetSpace.flatMap(Self.bytes))
+            targetSpace: targetSpace.flatMap(Self.bytes), allowsLostRights: allowLostRights)
     }
 
     /// `512M`, `64G`, `64GiB`, `2T`, in powers of 1024; at most 2⁵⁰.
@@ -223,7 +232,7 @@ struct Restore: PodRunnerAction {
         let dump = try await repository.entry(at: file, in: snapshot)
         let all = try await repository.entries(of: snapshot.root)
         guard let entry = all.first(where: { $0.path == BackupRecord.fileName })?.entry else { return (dump, nil) }
-        let record = try BackupRecord(parsing: await repository.openFile(entry).readAll(limit: 64 << 20))
+        let record = try BackupRecord(parsing: await repository.openFile(entry).readAll(limit: BackupRecord.bytesMax))
         return (dump, record)
     }
 }

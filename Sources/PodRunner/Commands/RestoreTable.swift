@@ -16,9 +16,7 @@ extension Restore {
         let table = try Self.find(name, in: tables)
         let schema = "restored_\(Self.compact(context.clock()))"
         let roles = run.record?.roles.roles.filter { !$0.isSuperuser }.map(\.name) ?? []
-        let owner = run.record?.privileges?.entries.first {
-            $0.kind == "owner" && $0.object.hasSuffix(" \(table.displayName)")
-        }?.role
+        let owner = run.record?.privileges?.owner(ofRelation: table.displayName)
         let restore = TableRestore(table: table, tables: tables, schema: schema, owner: owner)
         if plan { return try await printPlan(restore, run, context) }
         let outcome = try await PostgresClient.with(run.settings) { client in
