@@ -5,10 +5,21 @@ extension PostgresPair {
     /// The superuser, through the primary's socket.
     @discardableResult
     func superuser(_ text: String, database: String = "postgres") async throws -> String {
-        let psql = Program(path: bin + "/psql").with([
-            "PGHOST": folder + "/pair/sockets", "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": database,
-        ])
+        let psql = Program(path: bin + "/psql").with(superuserEnvironment(database: database))
         return try await psql.succeed(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"], input: text)
+    }
+
+    func superuserEnvironment(database: String) -> [String: String] {
+        ["PGHOST": folder + "/pair/sockets", "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": database]
+    }
+
+    /// Until a count on the primary is not 0.
+    func wait(for count: String, database: String) async throws {
+        for _ in 0..<1200 {
+            if try await superuser(count, database: database).trimmed != "0" { return }
+            try await Task.sleep(for: .milliseconds(25))
+        }
+        Issue.record("still 0 after thirty seconds: \(count)")
     }
 
     /// Reads on the standby as the administrator.

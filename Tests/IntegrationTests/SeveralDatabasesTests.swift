@@ -43,22 +43,110 @@ extension IntegrationTests {
             for name in names + ["azure_maintenance"] { try await pair.superuser("DROP DATABASE \(name) WITH (FORCE)") }
         }
 
-        @Test func oneThatFailsDoesNotStopTheOthers() async throws {
+        /// One database of three with a table that the user may not read.
+        @Test(arguments: [false, true])
+        func oneThatFailsDoesNotStopTheOthers(_ keepsPartial: Bool) async throws {
             let pair = try PostgresPair.running()
-            try await pair.dropApplication("good")
-            try await pair.makeApplication("good", password: "secret", rows: 10)
+            let names = ["part_a", "part_b", "part_c"]
+            func remove() async throws {
+                for name in names { try await pair.superuser("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
+                try await pair.superuser("DROP ROLE IF EXISTS part_reader")
+            }
+            try await remove()
+            try await pair.superuser("CREATE ROLE part_reader LOGIN PASSWORD 'secret'")
+            for name in names {
+                try await pair.superuser("CREATE DATABASE \(name)")
+                try await pair.superuser("CREATE TABLE t (a int); INSERT INTO t VALUES (1)", database: name)
+                if name != "part_b" { try await pair.superuser("GRANT SELECT ON t TO part_reader", database: name) }
+            }
+            try await pair.waitForStandby()
             let bench = try Workbench(pair)
             try await bench.makeRepository()
-            let outcome = try await bench.podRunner.with(pair.adminEnvironment(host: pair.standby)).run(
-                BackupRetry.arguments(bench, ["--database", "missing", "--database", "gooddb", "--retries", "0"]))
-            #expect(outcome.exit == .exited(4))
-            #expect(outcome.errors.contains("1 of 2 databases backed up"))
-            #expect(outcome.errors.contains("1 of 2 databases could not be backed up; the first: "))
-            let value = try Self.value(outcome.output)
-            #expect(value.map { $0["database"]?.stringValue } == ["missing", "gooddb"])
-            #expect(value[0]["error"]?.stringValue?.contains("database \"missing\" does not exist") == true)
-            #expect(try await bench.snapshotIDs() == value.compactMap { $0["kopiaSnapshot"]?["id"]?.stringValue })
-            try await pair.dropApplication("good")
+            let runner = bench.podRunner.with(pair.adminEnvironment(host: pair.standby))
+                .with(["PGUSER": "part_reader", "PGPASSWORD": "secret"])
+            let outcome = try await runner.run(
+                BackupRetry.arguments(
+                    bench, names.flatMap { ["--database", $0] } + (keepsPartial ? ["--keep-partial"] : [])))
+            #expect(outcome.exit == .exited(4), "\(outcome.testDescription)")
+            #expect(outcome.errors.contains("database \"part_b\" failed: "))
+            #expect(outcome.errors.contains("2 of 3 databases backed up\n"))
+            #expect(outcome.errors.contains("1 of 3 databases could not be backed up; the first: "))
+            let ids = try await bench.snapshotIDs()
+            if keepsPartial {
+                let value = try Self.value(outcome.output)
+                #expect(value.map { $0["database"]?.stringValue } == names)
+                #expect(value[1]["error"]?.stringValue?.contains("part_reader") == true, "\(value[1])")
+                let kept = [value[0], value[2]].compactMap { $0["kopiaSnapshot"]?["id"]?.stringValue }
+                #expect(Set(ids) == Set(kept))
+                #expect(
+                    outcome.errors.contains(
+                        "kept, as --keep-partial says, though the run as a whole failed:\n  part_a: snapshot \(kept[0])\n  part_c: snapshot \(kept[1])\n"
+                    ), "\(outcome.errors)")
+                // The array with an error in it is an artifact like any other.
+                try await bench.podRunner.succeed([
+                    "delete", "--repository", bench.repositoryURL, "--kopia-snapshot", GoJSON.text(.array(value)),
+                ])
+                #expect(try await bench.snapshotIDs() == [])
+            } else {
+                #expect(!outcome.output.contains("###Phase-output###"))
+                #expect(ids == [])
+                #expect(
+                    outcome.errors.contains(
+                        "removed again, because the run as a whole failed (--keep-partial keeps them):\n  part_a: snapshot "
+                    ),
+                    "\(outcome.errors)")
+                #expect(outcome.errors.contains("\n  part_c: snapshot "))
+                // What was stored need not be stored again.
+                try await pair.superuser("GRANT SELECT ON t TO part_reader", database: "part_b")
+                try await pair.waitForStandby()
+                let again = try await runner.run(
+                    BackupRetry.arguments(bench, names.flatMap { ["--database", $0] }))
+                #expect(again.exit == .exited(0), "\(again.testDescription)")
+                #expect(try await bench.snapshotIDs().count == 3)
+            }
+            try await remove()
+        }
+
+        /// The second database's dump waits for a lock while the signal comes.
+        @Test(arguments: [false, true])
+        func oneThatIsStoppedSettlesWhatItMade(_ keepsPartial: Bool) async throws {
+            let pair = try PostgresPair.running()
+            let names = ["halt_a", "halt_b"]
+            for name in names {
+                try await pair.superuser("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+                try await pair.superuser("CREATE DATABASE \(name)")
+                try await pair.superuser("CREATE TABLE t (a int); INSERT INTO t VALUES (1)", database: name)
+            }
+            let bench = try Workbench(pair)
+            try await bench.makeRepository()
+            let psql = Program(path: pair.bin + "/psql").with(pair.superuserEnvironment(database: "halt_b"))
+            let runner = bench.podRunner.with(pair.adminEnvironment(host: pair.primary))
+            let arguments = BackupRetry.arguments(
+                bench, names.flatMap { ["--database", $0] } + (keepsPartial ? ["--keep-partial"] : []))
+            let holding = try await psql.run(
+                ["-X", "-q", "-f", "-"], input: "BEGIN; LOCK TABLE t; SELECT pg_sleep(600);"
+            ) { holder in
+                try await pair.wait(
+                    for:
+                        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 't'::regclass",
+                    database: "halt_b")
+                let outcome = try await runner.run(arguments) { process in
+                    try await pair.wait(for: "SELECT count(*) FROM pg_locks WHERE NOT granted", database: "halt_b")
+                    kill(process, SIGTERM)
+                }
+                #expect(outcome.exit == .exited(143), "\(outcome.testDescription)")
+                #expect(!outcome.output.contains("###Phase-output###"))
+                #expect(
+                    outcome.errors.contains(
+                        keepsPartial
+                            ? "kept, as --keep-partial says, though the run as a whole failed:\n  halt_a: snapshot "
+                            : "removed again, because the run as a whole failed (--keep-partial keeps them):\n  halt_a: snapshot "
+                    ), "\(outcome.errors)")
+                kill(holder, SIGKILL)
+            }
+            #expect(holding.exit == .signalled(SIGKILL))
+            #expect(try await bench.snapshotIDs().count == (keepsPartial ? 1 : 0))
+            for name in names { try await pair.superuser("DROP DATABASE \(name) WITH (FORCE)") }
         }
 
         @Test func theRolesOfADatabaseAndNoOthers() async throws {

@@ -3,10 +3,12 @@ import RunnerContract
 
 /// Ends work that takes too long.
 enum BackupDeadline {
-    /// - Parameter span: nil for no limit.
+    /// - Parameters:
+    ///   - span: nil for no limit.
+    ///   - isPartial: whether snapshots made before it was over stay.
     /// - Throws: `PodRunnerError` with exit code 143 when the time is over; what `body` throws.
     static func within<Value: Sendable>(
-        _ span: TimeSpan?, _ body: @escaping @Sendable () async throws -> Value
+        _ span: TimeSpan?, isPartial: Bool = false, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard let span else { return try await body() }
         return try await withThrowingTaskGroup(of: Value?.self) { group in
@@ -25,7 +27,8 @@ enum BackupDeadline {
                 if let last = try await group.next(), let value = last { return value }
             } catch is CancellationError {}
             throw PodRunnerError(
-                .terminated, "the deadline of \(span) is over: nothing was published",
+                .terminated,
+                "the deadline of \(span) is over: \(isPartial ? "not every database was backed up" : "nothing was published")",
                 hint:
                     "raise --deadline and, under Kasten, the Helm value timeout.blueprintBackup (minutes, 45 by default)"
             )

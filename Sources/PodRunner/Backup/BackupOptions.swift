@@ -115,11 +115,23 @@ struct DatabaseOptions: ParsableArguments, Sendable {
             discussion: "Without postgres, templates and those of cloud providers (azure_sys, azure_maintenance, …)."))
     var allDatabases = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Keep the snapshots of a run of several databases that fails for one of them, or is stopped.",
+            discussion: """
+                Without it they are removed again. With it the output line is printed although the run fails, and nothing deletes \
+                them but you: 'snapshot list', 'snapshot delete', 'snapshot expire'.
+                """))
+    var keepPartial = false
+
     var areSeveral: Bool { allDatabases || !database.isEmpty }
 
     mutating func validate() throws {
         if allDatabases, !database.isEmpty {
             throw ValidationError("--all-databases and --database cannot be given together")
+        }
+        if keepPartial, !areSeveral {
+            throw ValidationError("--keep-partial is for several databases: give --database or --all-databases as well")
         }
         if Set(database).count != database.count { throw ValidationError("a --database is given twice") }
     }

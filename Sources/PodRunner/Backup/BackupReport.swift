@@ -17,6 +17,15 @@ struct BackupReport: Sendable {
         databases.compactMap { if case .failed(let error) = $0.result { error } else { nil } }
     }
 
+    var isPartial: Bool { !failures.isEmpty }
+
+    /// Those that were published.
+    var snapshots: [(database: String, id: ManifestID)] {
+        databases.compactMap { name, result in
+            if case .done(let finished) = result { (name, finished.written.snapshot.id) } else { nil }
+        }
+    }
+
     /// The artifact's value: an array with a member for each database, in the order they were backed up:
     /// `{"database":"a","kopiaSnapshot":{"id":…}}` or `{"database":"b","error":"…"}`.
     var value: String {

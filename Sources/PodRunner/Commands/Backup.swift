@@ -16,8 +16,11 @@ struct Backup: PodRunnerAction {
             The connection comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and libpq's other variables. With \
             PGSSLROOTCERT and no PGSSLMODE the server is checked (verify-full).
 
-            With --database or --all-databases the output line's value is an array with the snapshot, or the error, of each \
-            database. One that fails does not stop the others; then the exit code is that of the first that failed.
+            With --database or --all-databases the output line's value is an array with the snapshot of each database. One that \
+            fails does not stop the others: all that is wrong is said in one run, and the exit code is that of the first \
+            that failed. Such a run prints no output line, and the snapshots it made are removed again, because nobody would \
+            ever delete them; what they stored makes the next run short. With --keep-partial they stay, and the output line has \
+            them and the errors of the others.
 
             'pod-runner check' looks at the source without dumping it.
             """)
@@ -104,7 +107,7 @@ struct Backup: PodRunnerAction {
         _ = try snapshotOptions()
         let settings = try connection.settings(context, needsDatabase: !databases.areSeveral)
         let access = try await repository.resolve(context)
-        let lines = try await BackupDeadline.within(persistence.deadline.value) {
+        let lines = try await BackupDeadline.within(persistence.deadline.value, isPartial: databases.keepPartial) {
             try await access.open(.readWrite) { repository in
                 func job(_ database: String) -> BackupJob {
                     BackupJob(
@@ -112,7 +115,7 @@ struct Backup: PodRunnerAction {
                         place: place, identity: access.identity, options: self,
                         isOneOfSeveral: databases.areSeveral, context: context)
                 }
-                if databases.areSeveral { return [try await several(settings, context, job)] }
+                if databases.areSeveral { return [try await several(settings, repository, context, job)] }
                 let finished = try await job(settings.database ?? "").perform()
                 context.note(BackupReport.line(finished))
                 return [finished.promise, try Location.Push.outputLine(outputName, finished.written)]
@@ -122,28 +125,17 @@ struct Backup: PodRunnerAction {
         for line in lines { try await context.print(line) }
     }
 
-    /// One after the other; a database that fails does not keep the others from their backup. The output line names those
-    /// that succeeded even when the run as a whole did not.
+    /// - Returns: the output line.
     private func several(
-        _ settings: PostgresSettings, _ context: RunContext, _ job: (String) -> BackupJob
+        _ settings: PostgresSettings, _ repository: Repository, _ context: RunContext, _ job: (String) -> BackupJob
     ) async throws -> String {
-        let names = try await databaseNames(settings, context)
-        var report = BackupReport()
-        for name in names {
-            do {
-                report.add(name, .done(try await job(name).perform()))
-            } catch let error as PostgresError {
-                let failure = PodRunnerError(error)
-                context.note("database \"\(name.onOneLine)\" failed: \(failure)")
-                report.add(name, .failed(failure))
-            }
-        }
-        for line in report.text { context.note(line) }
+        let run = SeveralBackups(repository: repository, keepsPartial: databases.keepPartial, context: context)
+        let report = try await run.perform(try await databaseNames(settings, context), job)
         let line = try PhaseOutput(checking: outputName, value: report.value).line
         do {
             try report.check()
         } catch {
-            try await context.print(line)
+            if databases.keepPartial { try await context.print(line) }
             throw error
         }
         return line
