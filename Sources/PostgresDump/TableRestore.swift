@@ -211,13 +211,21 @@ public struct TableRestore: Sendable {
         PostgresError(.restore, "the dump does not make table \(table.qualifiedName)")
     }
 
+    /// The administrator joins the roles it must hand over to in the same transaction and leaves them at its end: nobody else ever sees
+    /// it as their member, and a process that dies leaves nothing of it. While it lasts, others who grant or revoke these roles wait.
+    ///
+    /// - Parameter roles: whose objects are made, and the database's owner; those that are not there are left aside.
     /// - Returns: what was left out.
     /// - Throws: `PostgresError`; what `source` throws. Rows that are not those of the backup come back as differences.
     public func perform(
-        on client: PostgresClient,
+        on client: PostgresClient, joining roles: [String],
         _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws -> (leftOut: TableLeftOut, differences: [TableDifference]) {
         try await client.query("BEGIN")
+        let server = try await TargetServer(client)
+        let present = try await server.roleNames()
+        let joined = try await server.unjoined(roles.filter(present.contains))
+        try await server.join(joined)
         let authorization = owner.map { " AUTHORIZATION \(SQLText.identifier($0))" } ?? ""
         try await client.query("CREATE SCHEMA \(SQLText.identifier(schema))\(authorization)")
         var loader = DumpLoader(client)
@@ -228,7 +236,12 @@ public struct TableRestore: Sendable {
         moved.schema = schema
         let only = TableDigests(key: tables.key, settings: tables.settings, tables: [moved])
         let differences = try await only.differences(in: client)
-        try await client.query(differences.isEmpty ? "COMMIT" : "ROLLBACK")
+        guard differences.isEmpty else {
+            try await client.query("ROLLBACK")
+            return (report.leftOutOfTable, differences)
+        }
+        try await server.leave(joined)
+        try await client.query("COMMIT")
         return (report.leftOutOfTable, differences)
     }
 }

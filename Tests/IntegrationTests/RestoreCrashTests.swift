@@ -40,6 +40,23 @@ extension IntegrationTests {
             }
         }
 
+        /// What a restore of one table does to roles is in its transaction.
+        @Test func killedInTheMiddleOfOneTable() async throws {
+            try await withBackup("crash") { bench, backup in
+                let arguments = backup.arguments + ["--table", "items"]
+                let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'restored%'"
+                let killed = try await backup.runner.with(["POD_RUNNER_CRASH_AT": "table-rows"]).run(arguments)
+                #expect(killed.exit == .signalled(SIGKILL), "\(killed.testDescription)")
+                try await bench.pair.waitForNoRunner()
+                #expect(try await roles(bench.pair) == "")
+                #expect(try await bench.pair.sql(schemas, database: "crashdb").trimmed == "0")
+                let again = try await backup.runner.run(arguments)
+                #expect(again.exit == .exited(0), "\(again.testDescription)")
+                #expect(try await roles(bench.pair) == "")
+                #expect(try await bench.pair.sql(schemas, database: "crashdb").trimmed == "1")
+            }
+        }
+
         /// On a server that knows neither the database nor its role.
         @Test(arguments: ["side-created", "rows", "renamed-new", "placed", "left"])
         func killedOnANewServerAndTriedAgain(_ point: String) async throws {

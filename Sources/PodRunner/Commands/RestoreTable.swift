@@ -19,15 +19,13 @@ extension Restore {
         let owner = run.record?.privileges?.owner(ofRelation: table.displayName)
         let restore = TableRestore(table: table, tables: tables, schema: schema, owner: owner)
         if plan { return try await printPlan(restore, run, context) }
-        let outcome = try await PostgresClient.with(run.settings) { client in
-            let server = try await TargetServer(client)
-            let present = try await server.roleNames()
-            let live = try await server.owner(of: run.database).map { [$0] } ?? []
-            return try await server.asOwner(of: live + roles.filter { present.contains($0) }) {
-                try await PostgresClient.with(run.settings.with(database: run.database)) { client in
-                    try await restore.perform(on: client) { [file = run.file] write in
-                        try await file.forEachChunk { try await write($0) }
-                    }
+        let live = try await PostgresClient.with(run.settings) { try await TargetServer($0).owner(of: run.database) }
+        let outcome = try await PostgresClient.with(run.settings.with(database: run.database)) { client in
+            try await restore.perform(on: client, joining: [live].compactMap { $0 } + roles) {
+                [file = run.file, context] write in
+                try await file.forEachChunk { chunk in
+                    try await write(chunk)
+                    context.pass("table-rows")
                 }
             }
         }
