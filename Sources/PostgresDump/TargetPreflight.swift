@@ -300,15 +300,13 @@ public struct TargetPreflight: Sendable {
         guard let properties = demand.properties else {
             return PreflightCheck("locale", .warning, "not recorded: the server's default is taken")
         }
-        let text = "\(properties.encoding), \(properties.collate)"
-        switch properties.localeProvider {
-        case "i" where server.major < 15, "b" where server.major < 17:
-            let provider = properties.localeProvider == "i" ? "ICU" : "builtin"
-            return PreflightCheck(
-                "locale", .noGo,
-                "the database used the locale provider \(provider), which PostgreSQL \(server.major) lacks")
-        case "i", "b": return PreflightCheck("locale", .go, "\(text), \(properties.locale ?? "")")
-        default: break
+        var text = "\(properties.encoding), \(properties.collate)"
+        if let provider = LocaleProvider(properties) {
+            if let obstacle = provider.obstacle(onMajor: server.major) { return obstacle }
+            if provider == .icu || provider == .icuWithRules, try await !knowsICU() {
+                return LocaleProvider.withoutICU(server.major)
+            }
+            text += ", \(provider.name) \(properties.locale ?? "")"
         }
         if ["C", "POSIX"].contains(properties.collate) { return PreflightCheck("locale", .go, text) }
         // The operating system's locales, as they were when the server was set up.
@@ -322,6 +320,16 @@ public struct TargetPreflight: Sendable {
         return PreflightCheck(
             "locale", .warning, "\(text): the server does not list this locale",
             hint: "creating the database fails if the operating system lacks it")
+    }
+
+    /// Every server that was built with ICU has a collation of it, whose version it can tell.
+    private func knowsICU() async throws -> Bool {
+        try await server.client.query(
+            """
+            SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' AND collname IN ('und-x-icu', 'unicode')
+                           AND pg_catalog.pg_collation_actual_version(oid) IS NOT NULL) AS known
+            """
+        ).single().bool("known")
     }
 
     private func live(_ occupancy: TargetServer.Occupancy) async throws -> PreflightCheck {
