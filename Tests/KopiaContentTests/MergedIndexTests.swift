@@ -78,6 +78,51 @@ import Testing
         #expect(merged.entry(ContentID(prefix: 0, hash: Array(repeating: 0xee, count: 32))) == nil)
     }
 
+    /// What a flush does: entries of new and known contents, in packs and formats that have other numbers there.
+    @Test func aTableAddedPartByPartIsTheSameAsItsEntries() throws {
+        var committed = MergedIndex(hashLength: 16)
+        committed.add(try (0..<3000).map { try Self.entry($0, pack: "p\($0 / 50)-s1") })
+        var more = MergedIndex(hashLength: 16)
+        var entries: [IndexEntry] = []
+        for start: UInt32 in stride(from: 2900, to: 3500, by: 100) {
+            entries += try (start..<start + 100).map {
+                var entry = try Self.entry($0, pack: "p\($0 / 30)-s2", time: 6, deleted: $0 % 11 == 0)
+                entry.compression = $0 % 2
+                return entry
+            }
+            more.add(Array(entries.suffix(100)))
+        }
+        var expected = committed
+        expected.add(entries)
+        var added = committed
+        for part in MergedIndex.parts {
+            let before = added
+            added.add(more, part: part)
+            // Meanwhile everything is in one of the two, and only this part is another.
+            for entry in entries {
+                let found = [added.entry(entry.id), more.entry(entry.id)].compactMap(\.self)
+                #expect(found.contains(entry))
+            }
+            for other in MergedIndex.parts where other != part {
+                #expect(Self.addresses(added.stacks[other]) == Self.addresses(before.stacks[other]))
+            }
+        }
+        #expect(added.entryCount == 3600)
+        #expect(added.invalidEntryCount == 0)
+        var listed: [[IndexEntry]] = [[], []]
+        added.forEach { listed[0].append($0) }
+        expected.forEach { listed[1].append($0) }
+        #expect(listed[0] == listed[1])
+        #expect(listed[0].count == 3500)
+        #expect(added.namesPack(try blobID("p100-s2")))
+        #expect(!added.namesPack(try blobID("p100-s1")))
+    }
+
+    /// Where the records of segments lie.
+    private static func addresses(_ segments: [IndexSegment]) -> [UInt?] {
+        segments.map { $0.records.withUnsafeBytes { $0.baseAddress.map { UInt(bitPattern: $0) } } }
+    }
+
     @Test func anIndexThatIsNotSortedIsPutInOrder() throws {
         let entries = try (1..<20).map { try Self.entry($0) }
         let sorted = try PackIndexBuilder(entries).encode(.v2)

@@ -12,6 +12,8 @@
 /// Memory: key size + 24 bytes an entry: 41 with 128-bit hashes, 57 with 256-bit ones.
 struct IndexSegment: Sendable {
     static let valueSize = 24
+    /// Bytes of a segment beside its records.
+    static let overhead = 48
 
     let keySize: Int
     private(set) var records: [UInt8]
@@ -50,6 +52,11 @@ struct IndexSegment: Sendable {
         records.append(contentsOf: other.records[start..<(start + recordSize)])
     }
 
+    /// The records from a position to the end.
+    mutating func append(_ other: IndexSegment, from position: Int) {
+        records.append(contentsOf: other.records[(position * recordSize)...])
+    }
+
     /// Gives back the room of entries that a merge dropped.
     mutating func trim() {
         if records.capacity > records.count + records.count / 8 { records = exactCopy(records) }
@@ -59,6 +66,9 @@ struct IndexSegment: Sendable {
         let start = position * recordSize
         return records[start..<(start + keySize)]
     }
+
+    /// The first byte of a key.
+    func prefix(_ position: Int) -> UInt8 { records[position * recordSize] }
 
     func value(_ position: Int) -> Value {
         let start = position * recordSize + keySize

@@ -43,6 +43,7 @@ extension LocalContentStore {
             return publishing
         }
         var entries: [IndexEntry] = []
+        entries.reserveCapacity(publishing.entryCount)
         publishing.forEach { entries.append($0) }
         guard !entries.isEmpty else {
             state.withLock { $0.publishing = nil }
@@ -51,29 +52,32 @@ extension LocalContentStore {
         do {
             let written = try await writeIndex(entries, format, session)
             try await verifyListed(written)
-            try await commit(entries, written)
+            entries = []
+            try await commit(publishing, written)
         } catch {
-            let unpublished = entries
             state.withLock { state in
                 state.publishing = nil
-                state.unpublished.add(unpublished)
+                for part in MergedIndex.parts { state.unpublished.add(publishing, part: part) }
             }
             throw error
         }
         await removeMarkers()
     }
 
-    private func commit(_ entries: [IndexEntry], _ written: [BlobID: Int]) async throws {
-        // Merged outside the lock: readers go on with the old table meanwhile.
-        let mergeIn: @Sendable (MergedIndex) -> MergedIndex = { committed in
+    private func commit(_ publishing: MergedIndex, _ written: [BlobID: Int]) async throws {
+        // Merged outside the lock: readers go on with the old table meanwhile. Part by part: of each only the old or the new
+        // one stays, and what is in neither is found in `publishing`.
+        let mergeIn: @Sendable (MergedIndex, Int) -> MergedIndex = { committed, part in
             var merged = committed
-            merged.add(entries)
+            merged.add(publishing, part: part)
             return merged
         }
         try await indexGate.withPermit {
-            let merged = mergeIn(state.withLock { $0.committed })
+            for part in MergedIndex.parts {
+                let merged = mergeIn(state.withLock { $0.committed }, part)
+                state.withLock { $0.committed = merged }
+            }
             state.withLock { state in
-                state.committed = merged
                 state.loadedIndexBlobs.formUnion(written.keys)
                 state.publishing = nil
                 state.indexFlushedAt = state.pendingEntries.isEmpty ? nil : environment.uptime()
