@@ -80,8 +80,9 @@ struct LocalTree: Sendable {
         _ local: String, as inside: String, _ entry: LocalEntry, in writer: SnapshotWriter
     ) async throws {
         let file = try DescriptorStream(reading: local)
-        try await writer.addFile(inside, mode: FileMode(bits: entry.permissions), modified: entry.modified) {
-            try await file.read()
+        try await file.readingAhead { next in
+            _ = try await writer.addFile(
+                inside, mode: FileMode(bits: entry.permissions), modified: entry.modified, from: next)
         }
     }
 }

@@ -101,26 +101,71 @@ public final class DescriptorStream: Sendable {
     /// - Parameter milliseconds: -1 waits for ever.
     /// - Throws: `DescriptorError`; `CancellationError`.
     public func arrival(within milliseconds: Int32) async throws -> Arrival {
-        try await cancellable { [self] in
-            var failure: Int32 = 0
-            while true {
-                guard waits(for: POLLIN, milliseconds) else { return .nothing }
-                let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, count in
-                    failure = 0
-                    repeat {
-                        let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
-                        if got < 0, count == 0 { failure = errno }
-                        // An error or the end shows again with the next read.
-                        guard got > 0 else { return }
-                        count += got
-                    } while count < buffer.count && isReadable
-                }
-                if failure == 0 { return chunk.isEmpty ? .end : .bytes(chunk) }
-                if failure != EINTR, failure != EAGAIN {
-                    throw DescriptorError("cannot read \(name): \(SystemError.text(failure))", number: failure)
-                }
+        try await cancellable { [self] in try nextChunk(Self.chunkSize, within: milliseconds) }
+    }
+
+    /// Blocks until there is something.
+    private func nextChunk(_ size: Int, within milliseconds: Int32) throws -> Arrival {
+        var failure: Int32 = 0
+        while true {
+            guard waits(for: POLLIN, milliseconds) else { return .nothing }
+            let chunk = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                failure = 0
+                repeat {
+                    let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+                    if got < 0, count == 0 { failure = errno }
+                    // An error or the end shows again with the next read.
+                    guard got > 0 else { return }
+                    count += got
+                } while count < buffer.count && isReadable
+            }
+            if failure == 0 { return chunk.isEmpty ? .end : .bytes(chunk) }
+            if failure != EINTR, failure != EAGAIN {
+                throw DescriptorError("cannot read \(name): \(SystemError.text(failure))", number: failure)
             }
         }
+    }
+
+    /// Runs `body` while a thread reads ahead of it, so that whoever computes on the bytes never waits for the next ones
+    /// to be fetched. For a stream that is read to its end or given up: afterwards nothing more can be read from it.
+    ///
+    /// Concurrency and memory: one thread until `body` returns; at most `ChildOutput.chunkCount` chunks of at most
+    /// `ChildOutput.chunkSize` bytes ahead. `next` is for one caller at a time: the next bytes, nil at the end.
+    ///
+    /// - Throws: what `body` throws; from `next` `DescriptorError` and `CancellationError`.
+    public func readingAhead<Value>(
+        _ body: (_ next: () async throws -> [UInt8]?) async throws -> Value
+    ) async throws -> Value {
+        let channel = ByteChannel(capacity: ChildOutput.chunkCount)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                defer { channel.finish() }
+                try await onDedicatedThread { [self] in try pump(into: channel) }
+            }
+            // The thread waits for bytes or for a place; both waits end here, also when the task was cancelled.
+            defer {
+                channel.close()
+                wake()
+            }
+            return try await body {
+                if let chunk = try await channel.next() { return chunk }
+                // The end, or why there is nothing more.
+                while try await group.next() != nil {}
+                return nil
+            }
+        }
+    }
+
+    private func pump(into channel: ByteChannel) throws {
+        while channel.waitForPlace() {
+            guard case .bytes(let chunk) = try nextChunk(ChildOutput.chunkSize, within: -1) else { return }
+            channel.put(chunk)
+        }
+    }
+
+    private func wake() {
+        var byte: UInt8 = 0
+        _ = Glibc.write(wakeWrite.number, &byte, 1)
     }
 
     /// Returns when the system has taken every byte.
@@ -162,8 +207,7 @@ public final class DescriptorStream: Sendable {
         let value = try await withTaskCancellationHandler {
             try await onDedicatedThread(body)
         } onCancel: {
-            var byte: UInt8 = 0
-            _ = Glibc.write(wakeWrite.number, &byte, 1)
+            wake()
         }
         try Task.checkCancellation()
         return value

@@ -82,7 +82,7 @@ extension Location {
                 try await context.print("Snapshotting \(folder) ...")
                 written = try await access.open(.readWrite) { repository in
                     try await repository.writeSnapshot(of: folder, options: options) { writer in
-                        try await writer.addFile(path.file) { try await input.read() }
+                        try await input.readingAhead { next in _ = try await writer.addFile(path.file, from: next) }
                     }
                 }
             } else {

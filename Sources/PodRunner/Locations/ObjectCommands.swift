@@ -25,7 +25,9 @@ extension ObjectPlace {
             if status.st_mode & S_IFMT == S_IFREG { length = Int64(status.st_size) }
             input = try DescriptorStream(reading: source)
         }
-        let bytes = try await store.upload(name, length: length) { try await input.read() }
+        let bytes = try await input.readingAhead { next in
+            try await store.upload(name, length: length, next: next)
+        }
         if !context.isKando { context.note("stored \(Figures.bytes(bytes)) as '\(name)' in \(store.displayName)") }
     }
 
