@@ -44,6 +44,9 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev", "libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        /// BLAKE2b of several messages at once in the processor's vectors, which Swift cannot choose at run time.
+        .target(name: "CBlake2b"),
+
         // Shared by both planes.
 
         /// Positions, severities, hints and their rendering with a caret.
@@ -109,7 +112,8 @@ let package = Package(
             exclude: ["README.md"]),
         /// Hashing, encryption, compression, error correction, key derivation and `kopia.repository`.
         .target(
-            name: "KopiaFormat", dependencies: ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"],
+            name: "KopiaFormat",
+            dependencies: ["KopiaBlob", "GoFormats", "CBlake2b", "COpenSSL", "CZstd", "CZlib"],
             exclude: ["README.md"]),
         /// Contents, packs, pack indexes, index blobs, epochs, sessions.
         .target(

@@ -53,6 +53,12 @@ public protocol ContentStore: Sendable {
     /// - Returns: its ID. The content is durable and visible only after `flush`.
     func write(_ plaintext: [UInt8], prefix: UInt8, compression: UInt32) async throws -> ContentID
 
+    /// The same for several, in their order: for chunks that are small enough to travel together. A store may hash them
+    /// side by side.
+    ///
+    /// - Throws: as `write(_ plaintext:)`, for the first content that fails; those before it may be stored.
+    func write(_ plaintexts: [[UInt8]], prefix: UInt8, compression: UInt32) async throws -> [ContentID]
+
     /// The plaintext. Deleted contents are readable until the deletion watermark hides them.
     ///
     /// - Throws: `ContentError.Code.notFound`, `.damaged` (which content, which pack, which offset).
@@ -84,6 +90,16 @@ public protocol ContentStore: Sendable {
 }
 
 extension ContentStore {
+    /// One after another: for stores that have nothing better.
+    public func write(_ plaintexts: [[UInt8]], prefix: UInt8, compression: UInt32) async throws -> [ContentID] {
+        var ids: [ContentID] = []
+        ids.reserveCapacity(plaintexts.count)
+        for plaintext in plaintexts {
+            ids.append(try await write(plaintext, prefix: prefix, compression: compression))
+        }
+        return ids
+    }
+
     /// One after another: for stores that have nothing better.
     public func read(_ ids: [ContentID]) async throws -> [[UInt8]] {
         var plaintexts: [[UInt8]] = []

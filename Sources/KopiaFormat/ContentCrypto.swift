@@ -45,6 +45,9 @@ public struct ContentCrypto: Sendable {
 
     public func hash(_ bytes: RawSpan) throws(FormatError) -> [UInt8] { try hasher.hash(bytes) }
 
+    /// The hashes of several byte strings, in their order. BLAKE2b takes up to eight at a time, in a third of the time.
+    public func hashes(_ messages: [[UInt8]]) throws(FormatError) -> [[UInt8]] { try hasher.hashes(messages) }
+
     // MARK: Encryption
 
     /// How many bytes `encrypt` makes of so many.

@@ -15,7 +15,7 @@ public struct WrittenObject: Sendable, Hashable {
 /// Concurrency and memory: a value; several objects may be written at once. One stream holds the chunk being filled and
 /// `chunksInFlight` chunks being hashed, compressed and encrypted: at most `(chunksInFlight + 1) × splitter.lengthMax`
 /// bytes, plus the block that `next` returned, plus what `TableWriter` says: at most a few MiB, however long the stream is.
-/// Small chunks travel together, up to `batchLength` bytes in place of one chunk. Behind a chunk that takes long, the IDs of
+/// Chunks shorter than 2 MiB travel together: `batchLength` bytes and a chunk in place of one chunk. Behind a chunk that takes long, the IDs of
 /// up to 1,024 batches wait for their turn. `next` is not called while all of that is in use. Buffers are reused.
 ///
 /// Source: kopia `repo/object/object_writer.go`.
@@ -27,8 +27,9 @@ public struct ObjectWriter: Sendable {
     private let metadataCompression: UInt32
     fileprivate let chunksInFlight: Int
 
-    /// Bytes of small chunks that one task stores: less, and tasks would cost more than their work.
-    static let batchLength = 512 << 10
+    /// Bytes of small chunks that one task stores, 512 KiB … 2 MiB: sixteen chunks, which the store can hash side by side. Fewer, and
+    /// tasks would cost more than their work.
+    fileprivate let batchLength: Int
 
     /// - Parameters:
     ///   - splitter: nil takes the repository's.
@@ -43,6 +44,7 @@ public struct ObjectWriter: Sendable {
     ) throws(ObjectError) {
         self.contents = contents
         if let splitter { self.splitter = splitter } else { self.splitter = try Self.defaultSplitter(of: contents) }
+        batchLength = min(max(16 * self.splitter.averageLength, 512 << 10), 2 << 20)
         self.prefix = prefix
         self.compression = compression
         self.metadataCompression = metadataCompression
@@ -118,16 +120,21 @@ public struct ObjectWriter: Sendable {
     /// Hashes, compresses and stores chunks, away from the caller.
     @concurrent
     fileprivate func store(_ batch: [[UInt8]], number: Int) async throws -> StoredBatch {
-        var objects: [ObjectID] = []
-        objects.reserveCapacity(batch.count)
-        for chunk in batch { objects.append(try await store(chunk)) }
+        let objects: [ObjectID]
+        if contents.supportsContentCompression {
+            objects = try await contents.write(batch, prefix: prefix, compression: compression).map {
+                ObjectID(content: $0)
+            }
+        } else {
+            var stored: [ObjectID] = []
+            for chunk in batch { stored.append(try await storeCompressed(chunk)) }
+            objects = stored
+        }
         return StoredBatch(number: number, objects: objects, lengths: batch.map(\.count), buffer: batch.last ?? [])
     }
 
-    private func store(_ chunk: [UInt8]) async throws -> ObjectID {
-        guard !contents.supportsContentCompression else {
-            return ObjectID(content: try await contents.write(chunk, prefix: prefix, compression: compression))
-        }
+    /// Where contents are not compressed, the object is.
+    private func storeCompressed(_ chunk: [UInt8]) async throws -> ObjectID {
         // Contents with a prefix are never compressed there.
         guard compression != 0, prefix == 0,
             let compressed = try ObjectCompression.compress(chunk, with: compression)
@@ -177,14 +184,14 @@ private struct ChunkLine {
         chunkCount += 1
         gathered.append(chunk)
         gatheredLength += chunk.count
-        if gatheredLength >= ObjectWriter.batchLength { try await send(&group) }
+        if gatheredLength >= writer.batchLength { try await send(&group) }
     }
 
     /// Waits until a chunk of this length can be sent without waiting, if it is to be sent at once.
     mutating func makeRoom(
         for length: Int, _ group: inout ThrowingTaskGroup<StoredBatch, any Error>
     ) async throws {
-        guard gatheredLength + length >= ObjectWriter.batchLength else { return }
+        guard gatheredLength + length >= writer.batchLength else { return }
         while isFull { try await receive(&group) }
     }
 

@@ -25,14 +25,21 @@ struct ServerContentStore: ContentStore {
 
     @concurrent
     func write(_ plaintext: [UInt8], prefix: UInt8, compression: UInt32) async throws -> ContentID {
+        try await write([plaintext], prefix: prefix, compression: compression)[0]
+    }
+
+    @concurrent
+    func write(_ plaintexts: [[UInt8]], prefix: UInt8, compression: UInt32) async throws -> [ContentID] {
         guard prefix != UInt8(ascii: "m") else {
             throw ContentError(.unsupported, "a server keeps the contents of manifests to itself")
         }
-        let id = ContentID(prefix: prefix, hash: try hasher.hash(plaintext.span.bytes))
-        let content = WriteJournal.Content(
-            plaintext: Self.compact(plaintext), compression: supportsContentCompression ? compression : 0)
-        try await connection.monitor.wait { try $0.write(id, content, now: .now) ? true : nil }
-        return id
+        let ids = try hasher.hashes(plaintexts).map { ContentID(prefix: prefix, hash: $0) }
+        for (plaintext, id) in zip(plaintexts, ids) {
+            let content = WriteJournal.Content(
+                plaintext: Self.compact(plaintext), compression: supportsContentCompression ? compression : 0)
+            try await connection.monitor.wait { try $0.write(id, content, now: .now) ? true : nil }
+        }
+        return ids
     }
 
     /// A buffer made for the longest chunk holds the average one; hundreds of them wait for a flush. Beyond this length what is

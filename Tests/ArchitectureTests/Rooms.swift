@@ -55,7 +55,7 @@ struct Room: Sendable, CustomTestStringConvertible {
 
         Room("KopiaBlob", .data, ["BlockingIO", "GoFormats"]),
         Room("KopiaCloud", .data, ["KopiaBlob", "HTTPTransport", "Digests", "GoFormats"]),
-        Room("KopiaFormat", .data, ["KopiaBlob", "GoFormats", "COpenSSL", "CZstd", "CZlib"]),
+        Room("KopiaFormat", .data, ["KopiaBlob", "GoFormats", "CBlake2b", "COpenSSL", "CZstd", "CZlib"]),
         Room("KopiaContent", .data, ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         Room("KopiaObject", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
         Room("KopiaManifest", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
@@ -92,6 +92,7 @@ struct Room: Sendable, CustomTestStringConvertible {
     static let doors: [String: Set<String>] = [
         "CYaml": ["Blueprints"],
         "CPQ": ["PostgresDump"],
+        "CBlake2b": ["KopiaFormat"],
         "CZstd": ["KopiaFormat"],
         "CZlib": ["KopiaFormat"],
         "CCurl": ["HTTPTransport"],

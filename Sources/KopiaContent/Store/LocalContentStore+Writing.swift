@@ -9,22 +9,44 @@ extension LocalContentStore {
         _ plaintext: [UInt8], prefix: UInt8, compression: UInt32
     ) async throws -> ContentID {
         try requireWritable()
+        try Self.checkLength(plaintext)
+        let format = try await prepareToWrite()
+        let id = ContentID(prefix: prefix, hash: try crypto.hash(plaintext))
+        try await storeUnlessThere(plaintext, id, format, compression: compression)
+        return id
+    }
+
+    @concurrent public func write(
+        _ plaintexts: [[UInt8]], prefix: UInt8, compression: UInt32
+    ) async throws -> [ContentID] {
+        try requireWritable()
+        for plaintext in plaintexts { try Self.checkLength(plaintext) }
+        let ids = try crypto.hashes(plaintexts).map { ContentID(prefix: prefix, hash: $0) }
+        for (plaintext, id) in zip(plaintexts, ids) {
+            try await storeUnlessThere(plaintext, id, try await prepareToWrite(), compression: compression)
+        }
+        return ids
+    }
+
+    private static func checkLength(_ plaintext: [UInt8]) throws(ContentError) {
         guard plaintext.count < 1 << 28 - 64 else {
             throw ContentError(
                 .unsupported,
                 "a content of \(plaintext.count) bytes is too long: the limit is 2^28 bytes with its encryption")
         }
-        let format = try await prepareToWrite()
-        let id = ContentID(prefix: prefix, hash: try crypto.hash(plaintext))
+    }
+
+    private func storeUnlessThere(
+        _ plaintext: [UInt8], _ id: ContentID, _ format: RepositoryFormat, compression: UInt32
+    ) async throws {
         let known = state.withLock { state -> IndexEntry? in
             state.statistics.bytesWritten += Int64(plaintext.count)
             let known = state.entry(id)
             if let known, !known.isDeleted { state.statistics.bytesDeduplicated += Int64(plaintext.count) }
             return known
         }
-        if let known, !known.isDeleted { return id }
+        if let known, !known.isDeleted { return }
         try await store(plaintext, id, format, compression: compression, replacing: known)
-        return id
     }
 
     /// Appends a content again that is there already.

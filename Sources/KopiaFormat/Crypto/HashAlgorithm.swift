@@ -44,6 +44,8 @@ package struct KeyedHash: Sendable {
 
     package let algorithm: HashAlgorithm
     private let engine: Engine
+    /// For several messages at once.
+    private let lanes: Blake2bLanes?
 
     private static let blake2b = FetchedAlgorithm.mac("BLAKE2BMAC")
     private static let blake2s = FetchedAlgorithm.mac("BLAKE2SMAC")
@@ -54,6 +56,7 @@ package struct KeyedHash: Sendable {
         self.algorithm = algorithm
         let bytes = key.bytes
         let isBlake2b = algorithm == .blake2b256 || algorithm == .blake2b256Truncated128
+        lanes = isBlake2b ? Blake2bLanes(key: key) : nil
         let keyLengthMax =
             switch algorithm {
             case .blake2b256, .blake2b256Truncated128: 64
@@ -97,5 +100,17 @@ package struct KeyedHash: Sendable {
         }
         if digest.count > algorithm.length { digest.removeLast(digest.count - algorithm.length) }
         return digest
+    }
+
+    /// The hashes of several byte strings, in their order: in less time than one by one where the function and the
+    /// processor allow it.
+    package func hashes(_ messages: [[UInt8]]) throws(FormatError) -> [[UInt8]] {
+        if let lanes, lanes.isWorthwhile(for: messages), let digests = lanes.digests(of: messages) {
+            return digests.map { Array($0.prefix(algorithm.length)) }
+        }
+        var hashes: [[UInt8]] = []
+        hashes.reserveCapacity(messages.count)
+        for message in messages { hashes.append(try hash(message.span.bytes)) }
+        return hashes
     }
 }
