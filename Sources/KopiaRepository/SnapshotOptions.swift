@@ -25,10 +25,8 @@ public struct SnapshotOptions: Sendable {
     public var compressionUnlessChosen: String?
     /// Nil asks the policies, then the repository. Sizes that kopia has no name for are fine: it reads every cut.
     public var splitter: Splitter?
-    /// About how many bytes come, where neither `splitter` nor a policy says how to cut: then chunks are as small as
-    /// `Splitter.forStream` has them for the size of the source's last snapshot, else for this size; behind a server at
-    /// least 64 KiB. Nil leaves the choice to the repository.
-    public var expectedLength: Int64?
+    /// What comes, where neither `splitter` nor a policy says how to cut it; nil leaves the choice to the repository.
+    public var stream: StreamKind?
     /// Afterwards the policy of the source says that its snapshots are made by hand, as `kopia snapshot create
     /// --stdin-file` and kando leave it.
     public var marksSourceManual = true
@@ -37,6 +35,16 @@ public struct SnapshotOptions: Sendable {
     public var checkpointInterval: Duration? = .seconds(45 * 60)
 
     public init() {}
+}
+
+/// What is known of a stream before it is cut. Chunks are at least 64 KiB on average behind a server.
+public enum StreamKind: Sendable, Hashable {
+    /// A dump of which little changes from one time to the next: as `Splitter.forDump` cuts it for the size of the source's last snapshot
+    /// with the same tag `database`, else for this size in bytes.
+    case dump(expectedLength: Int64)
+    /// As `Splitter.forStream` cuts it for the size of the source's largest snapshot: others of the same source must not
+    /// change the cuts from one time to the next.
+    case unknown
 }
 
 /// A published snapshot and what it took.

@@ -63,10 +63,17 @@ extension Repository {
     ) async throws -> Splitter? {
         if let splitter = options.splitter { return splitter }
         if let setting = policy.splitter { return try StoragePlan.splitter(named: setting.value) }
-        guard let expected = options.expectedLength else { return nil }
-        // The last dump tells more than a size on disk, with its indexes and dead rows.
-        let last = try await snapshotStore.latest(of: source)?.statistics.totalSize ?? 0
-        let splitter = Splitter.forStream(length: last > 0 ? last : expected)
+        guard let stream = options.stream else { return nil }
+        let complete = try await snapshotStore.list(source: source).snapshots.filter { $0.incompleteReason == nil }
+        let splitter: Splitter
+        switch stream {
+        case .dump(let expected):
+            // The last dump tells more than a size on disk, with its indexes and dead rows.
+            let last = complete.last { $0.tags["tag:database"] == options.tags["database"] }?.statistics.totalSize ?? 0
+            splitter = Splitter.forDump(length: last > 0 ? last : expected)
+        case .unknown:
+            splitter = Splitter.forStream(length: complete.map(\.statistics.totalSize).max() ?? 0)
+        }
         guard status.isServer, let larger = Splitter(nameOrSize: Self.chunksBehindServer) else { return splitter }
         return larger.lengthMin > splitter.lengthMin ? larger : splitter
     }

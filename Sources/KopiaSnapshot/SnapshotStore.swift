@@ -67,11 +67,6 @@ public struct SnapshotStore: Sendable {
         }
         return [complete] + all.filter { $0.incompleteReason != nil && $0.startTime > complete.startTime }
     }
-
-    /// The latest complete snapshot of a source: what a restore of its path means.
-    public func latest(of source: SnapshotSource) async throws -> Snapshot? {
-        try await list(source: source).snapshots.last { $0.incompleteReason == nil }
-    }
 }
 
 /// A snapshot before it has an ID.

@@ -14,7 +14,7 @@ struct WrittenCase: Sendable, CustomTestStringConvertible {
     static let all: [WrittenCase] =
         [
             WrittenCase(testDescription: "default"),
-            WrittenCase(testDescription: "small chunks", splitter: .forStream(length: 0)),
+            WrittenCase(testDescription: "small chunks", splitter: .forDump(length: 0)),
         ] + Matrix.cases
 }
 

@@ -133,7 +133,16 @@ struct SplitterSearchTests {
         (0, "LOWEST-24K-GEAR"), (24 << 30, "LOWEST-24K-GEAR"), (25 << 30, "LOWEST-48K-GEAR"),
         (49 << 30, "LOWEST-96K-GEAR"), (1 << 40, "LOWEST-1536K-GEAR"), (Int64.max, "LOWEST-6M-GEAR"),
     ])
-    func chunksOfAStreamGrowWithIt(length: Int64, name: String) {
+    func chunksOfADumpGrowWithIt(length: Int64, name: String) {
+        #expect(Splitter.forDump(length: length).name == name)
+        #expect(Splitter(name: name) == .forDump(length: length))
+    }
+
+    @Test(arguments: [
+        (0, "DYNAMIC-128K-BUZHASH"), (32 << 30, "DYNAMIC-128K-BUZHASH"), (33 << 30, "DYNAMIC-256K-BUZHASH"),
+        (1 << 40, "DYNAMIC-4M-BUZHASH"), (Int64.max, "DYNAMIC-8M-BUZHASH"),
+    ])
+    func chunksOfAnyStreamGrowWithIt(length: Int64, name: String) {
         #expect(Splitter.forStream(length: length).name == name)
         #expect(Splitter(name: name) == .forStream(length: length))
     }

@@ -124,7 +124,7 @@ struct SnapshotWritingTests {
             }
         }
         var options = SnapshotOptions()
-        options.expectedLength = expected
+        options.stream = .dump(expectedLength: expected)
         let written = try await repository.writeSnapshot(of: source, options: options) { writer in
             try await writer.addFile("dump.sql", bytes: SeededBytes.rnd(9, 500_000))
         }
@@ -134,13 +134,59 @@ struct SnapshotWritingTests {
         #expect(countMin == 1 ? count == 1 : count >= countMin)
     }
 
+    /// Databases share a source: what another one's dump is like says nothing.
+    @Test(arguments: [("small", 16), ("large", 1)])
+    func chunksFollowTheLastDumpOfTheSameDatabase(database: String, countMin: Int) async throws {
+        let repository = repository(MemoryContentStore())
+        for (name, size) in [("small", Int64(1) << 20), ("large", 1 << 40), ("other", 1 << 45)] {
+            try await publish(name, totalSize: size, in: repository)
+        }
+        var options = SnapshotOptions()
+        options.stream = .dump(expectedLength: 1 << 30)
+        options.tags["database"] = database
+        let count = try await chunkCount(options, in: repository)
+        #expect(countMin == 1 ? count == 1 : count >= countMin)
+    }
+
+    /// The largest counts, not the last: two streams of one source would change each other's cuts every day.
+    @Test(arguments: [([], 2...8), ([1 << 40, 1 << 20], 1...1)] as [([Int64], ClosedRange<Int>)])
+    func chunksOfAnyStreamFollowTheLargest(sizes: [Int64], expected: ClosedRange<Int>) async throws {
+        let repository = repository(MemoryContentStore())
+        for size in sizes { try await publish("any", totalSize: size, in: repository) }
+        var options = SnapshotOptions()
+        options.stream = .unknown
+        #expect(expected.contains(try await chunkCount(options, in: repository)))
+    }
+
+    /// A snapshot that says it had so many bytes.
+    private func publish(_ database: String, totalSize: Int64, in repository: Repository) async throws {
+        let written = try await repository.writeSnapshot(of: source) { writer in
+            try await writer.addFile("dump.sql", bytes: [1])
+        }
+        let snapshot = written.snapshot
+        var draft = SnapshotDraft(
+            source: source, startTime: snapshot.startTime, endTime: snapshot.endTime, root: snapshot.root)
+        draft.statistics.totalSize = totalSize
+        draft.tags["database"] = database
+        _ = try await repository.snapshotStore.put(draft)
+    }
+
+    /// Of 500,000 bytes.
+    private func chunkCount(_ options: SnapshotOptions, in repository: Repository) async throws -> Int {
+        let written = try await repository.writeSnapshot(of: source, options: options) { writer in
+            try await writer.addFile("dump.sql", bytes: SeededBytes.rnd(9, 500_000))
+        }
+        let entry = try await repository.entry(at: "dump.sql", in: written.snapshot)
+        return Array(try await ObjectReader.open(entry.object, in: repository.contents).contentIDs).count
+    }
+
     @Test func chunksAreLargerBehindAServer() async throws {
         let bytes = SeededBytes.rnd(10, 2_000_000)
         var counts: [Int] = []
         for isServer in [false, true] {
             let repository = repository(MemoryContentStore(), isServer: isServer)
             var options = SnapshotOptions()
-            options.expectedLength = 1 << 20
+            options.stream = .dump(expectedLength: 1 << 20)
             let written = try await repository.writeSnapshot(of: source, options: options) { writer in
                 try await writer.addFile("dump.sql", bytes: bytes)
             }

@@ -8,17 +8,22 @@ internal import Synchronization
 /// Concurrency and memory: contexts are reused, if possible by the thread that had them, whose core's cache has their tables. At most 8 idle ones of each kind are kept (about 1 MiB
 /// each at level 1, 10 MiB at level 7).
 enum Zstandard {
-    /// What replaces a level's own parameters for long inputs; libzstd has others for those up to `shortLengthMax`.
+    /// What replaces a level's own parameters for inputs longer than `shortLengthMax`.
     struct Tuning {
+        /// ZSTD_fast: one probe a position. libzstd's levels take a slower one for inputs up to 256 KiB.
+        static let strategy = Int32(bitPattern: ZSTD_fast.rawValue)
         /// log2 of the bytes it looks back on.
         let windowLog: Int32
         /// log2 of the hash table's entries of 4 bytes.
         let hashLog: Int32
+        /// The same for inputs up to `mediumLengthMax`, which have less to find and should not pay for a larger table.
+        let mediumHashLog: Int32
         /// Bytes.
         let minMatch: Int32
     }
 
-    private static let shortLengthMax = 128 << 10
+    private static let shortLengthMax = 64 << 10
+    private static let mediumLengthMax = 256 << 10
 
     /// `header ‖ frame`, or nil when that would be longer than `lengthMax`.
     static func compress(
@@ -32,8 +37,11 @@ enum Zstandard {
         _ = ZSTD_CCtx_reset(context.pointer, ZSTD_reset_session_and_parameters)
         _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_compressionLevel, level)
         if let tuning, plaintext.count > shortLengthMax {
+            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_strategy, Tuning.strategy)
             _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_windowLog, tuning.windowLog)
-            _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_hashLog, tuning.hashLog)
+            _ = ZSTD_CCtx_setParameter(
+                context.pointer, ZSTD_c_hashLog,
+                plaintext.count > mediumLengthMax ? tuning.hashLog : tuning.mediumHashLog)
             _ = ZSTD_CCtx_setParameter(context.pointer, ZSTD_c_minMatch, tuning.minMatch)
         }
         var code = 0

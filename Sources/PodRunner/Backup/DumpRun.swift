@@ -68,7 +68,7 @@ struct DumpRun: Sendable {
 
     private func snapshotOptions(_ runID: String) throws -> SnapshotOptions {
         var options = try job.options.snapshotOptions()
-        options.expectedLength = session.source.sizeBytes
+        options.stream = .dump(expectedLength: session.source.sizeBytes)
         options.description = job.options.description ?? "PostgreSQL database \(job.database)"
         options.tags["run"] = runID
         options.tags["database"] = options.tags["database"] ?? job.database

@@ -44,7 +44,10 @@ extension Location {
 
         @Option(
             help: ArgumentHelp(
-                "kopia's name of a splitter, or the average size of a chunk: 24K, 1M (default: the policies', else the repository's).",
+                """
+                kopia's name of a splitter, or the average size of a chunk: 24K, 1M (default: the policies'; else the repository's, \
+                and of standard input 128K, larger the longer it was the last time).
+                """,
                 valueName: "name"))
         var splitter: String?
 
@@ -81,7 +84,9 @@ extension Location {
                 let folder = access.identity.source(path: path.folder)
                 try await context.print("Snapshotting \(folder) ...")
                 written = try await access.open(.readWrite) { repository in
-                    try await repository.writeSnapshot(of: folder, options: options) { writer in
+                    var options = options
+                    options.stream = .unknown
+                    return try await repository.writeSnapshot(of: folder, options: options) { writer in
                         try await input.readingAhead { next in _ = try await writer.addFile(path.file, from: next) }
                     }
                 }
