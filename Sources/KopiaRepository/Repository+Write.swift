@@ -1,4 +1,5 @@
 import GoFormats
+import KopiaBlob
 import KopiaContent
 import KopiaManifest
 import KopiaObject
@@ -69,7 +70,7 @@ extension Repository {
         draft.statistics = Snapshot.Statistics(of: summary)
 
         try await contents.flush()
-        try await protect(draft.root)
+        try await protect(draft.root, requiringPacks: options.requiresSharedPacks)
         try Task.checkCancellation()
         let (snapshot, warnings) = try await repeatingLostManifests {
             try await self.publish(draft, of: source, options: options, checkpoints: checkpoints)
@@ -120,11 +121,12 @@ extension Repository {
     /// Looks after a refresh that everything the snapshot refers to is there. Contents that maintenance marked as deleted
     /// meanwhile, because nothing referred to them yet, are written again.
     ///
-    /// - Throws: `RepositoryError.Code.notCommitted` when a content is gone.
-    private func protect(_ root: DirectoryEntry) async throws {
+    /// - Throws: `RepositoryError.Code.notCommitted` when a content is gone, `.damaged` when a pack is.
+    private func protect(_ root: DirectoryEntry, requiringPacks: Bool) async throws {
         try await contents.refresh()
+        var packs: [BlobID: PackNeed] = [:]
         do {
-            try await rewriteDeleted(below: root)
+            packs = try await rewriteDeleted(below: root)
         } catch {
             // A directory or table that is gone shows where it is read.
             guard let error = RepositoryError.translating(error) as? RepositoryError, error.code == .damaged else {
@@ -134,11 +136,14 @@ extension Repository {
                 .notCommitted, "nothing was published, because what was just written cannot be read: \(error.message)",
                 hint: "maintenance with too little safety may have removed it meanwhile; repeat the backup")
         }
+        if requiringPacks, let blobs { try await requirePacks(packs, in: blobs) }
     }
 
-    private func rewriteDeleted(below root: DirectoryEntry) async throws {
+    /// - Returns: the packs of all contents, of a repository in blobs.
+    private func rewriteDeleted(below root: DirectoryEntry) async throws -> [BlobID: PackNeed] {
         var rewritten = 0
         var batch: [(id: ContentID, path: String)] = []
+        var packs: [BlobID: PackNeed] = [:]
         func check() async throws {
             for (place, info) in zip(batch, try await contents.info(batch.map(\.id))) {
                 guard let info else {
@@ -150,6 +155,7 @@ extension Repository {
                 }
                 if info.isDeleted { rewritten += try await rewrite(place.id) }
             }
+            blobs?.contents.collectPacks(of: batch.map(\.id), into: &packs)
             batch.removeAll(keepingCapacity: true)
         }
         try await forEachReferencedContent(of: root) { id, path in
@@ -158,6 +164,28 @@ extension Repository {
         }
         try await check()
         if rewritten > 0 { try await contents.flush() }
+        return packs
+    }
+
+    /// What a snapshot shares with earlier ones is known from indexes alone, which do not notice that a pack was lost: every
+    /// backup after that would be as broken as the first.
+    ///
+    /// Memory: about 150 bytes a pack.
+    private func requirePacks(_ packs: [BlobID: PackNeed], in blobs: BlobSide) async throws {
+        let broken = try await blobs.contents.brokenPacks(among: packs)
+        guard let first = broken.first else { return }
+        let what =
+            first.length.map { "has \($0) bytes instead of \(first.neededLength) or more" }
+            ?? "is missing in \(status.location)"
+        let others = broken.count > 1 ? "; \(broken.count - 1) more are lost or too short" : ""
+        throw RepositoryError(
+            .damaged,
+            "nothing was published: \(first.contentCount) contents that the snapshot shares with earlier ones are in pack "
+                + "'\(first.pack)', which \(what)\(others)",
+            hint:
+                "get it back from a copy of the storage; `repository verify` names what else is lost. Until then "
+                + "--splitter FIXED-1M, which shares nothing with what was cut otherwise, or a new repository makes whole backups"
+        )
     }
 
     /// Contents looked for together.

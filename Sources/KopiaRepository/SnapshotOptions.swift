@@ -30,6 +30,9 @@ public struct SnapshotOptions: Sendable {
     /// Afterwards the policy of the source says that its snapshots are made by hand, as `kopia snapshot create
     /// --stdin-file` and kando leave it.
     public var marksSourceManual = true
+    /// Whether packs that are shared with earlier snapshots must be in the storage before anything is published. False for a caller
+    /// that looks at every blob of the snapshot afterwards, and can tell a hidden one from one that is gone.
+    public var requiresSharedPacks = true
     /// How often a stream that is still running is protected by an incomplete snapshot against maintenance, which
     /// removes what nothing refers to; nil never.
     public var checkpointInterval: Duration? = .seconds(45 * 60)

@@ -23,6 +23,18 @@ public struct PackComparison: Sendable {
     public var unindexed: [BlobMetadata] = []
 }
 
+/// What some contents need of the pack they lie in.
+public struct PackNeed: Sendable, Hashable {
+    /// Bytes it must have at least.
+    public private(set) var length: Int64 = 0
+    public private(set) var contentCount = 0
+
+    mutating func add(_ end: Int64) {
+        length = max(length, end)
+        contentCount += 1
+    }
+}
+
 /// Verifying, and what to do when something is lost.
 extension LocalContentStore {
     /// Lists the packs and compares them with the indexes. A lost index blob shows here and nowhere else: contents that
@@ -59,6 +71,44 @@ extension LocalContentStore {
             .sorted { $0.id < $1.id }
         return comparison
     }
+
+    /// Where contents lie.
+    ///
+    /// - Parameter needs: gets, for each pack, how many bytes it must have and how many of the contents are in it. Contents that
+    ///   no index names are left out.
+    public func collectPacks(of ids: [ContentID], into needs: inout [BlobID: PackNeed]) {
+        let entries = state.withLock { state in ids.compactMap { state.visibleEntry($0) } }
+        for entry in entries { needs[entry.pack, default: PackNeed()].add(entry.packRange.upperBound) }
+    }
+
+    /// Of some packs, those that the storage lacks or has too short: somebody lost or deleted them, and the indexes still name
+    /// them. A few are asked for one by one, many are looked for in a listing first.
+    ///
+    /// - Returns: in ID order.
+    /// - Throws: `BlobError`, `CancellationError`.
+    @concurrent public func brokenPacks(among needs: [BlobID: PackNeed]) async throws -> [PackComparison.BrokenPack] {
+        var suspects = needs
+        if needs.count > Self.packsAskedForMax {
+            for kind in [PackKind.data, .metadata] {
+                for blob in try await storage.list(prefix: kind.rawValue) {
+                    if let need = needs[blob.id], blob.length >= need.length { suspects[blob.id] = nil }
+                }
+            }
+        }
+        var broken: [PackComparison.BrokenPack] = []
+        for (pack, need) in suspects.sorted(by: { $0.key < $1.key }) {
+            var length: Int64?
+            do {
+                length = try await storage.metadata(of: pack).length
+            } catch let error as BlobError where error.code == .notFound {}
+            if let length, length >= need.length { continue }
+            broken.append(
+                .init(pack: pack, length: length, neededLength: need.length, contentCount: need.contentCount))
+        }
+        return broken
+    }
+
+    private static var packsAskedForMax: Int { 16 }
 
     /// The index blobs that count now; those that could not be read are left out.
     public var activeIndexBlobs: Set<BlobID> { state.withLock { $0.loadedIndexBlobs } }

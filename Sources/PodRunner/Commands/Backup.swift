@@ -163,6 +163,8 @@ struct Backup: PodRunnerAction {
         options.tags = try parsedTags()
         options.pins = pin
         options.compression = compression == "policy" ? nil : compression
+        // The promise looks at every blob itself.
+        options.requiresSharedPacks = immutability.requireImmutableFor == nil
         options.compressionUnlessChosen = compression == nil ? "zstd-fastest" : nil
         options.splitter = splitter.flatMap { Splitter(nameOrSize: $0) }
         return options
