@@ -210,6 +210,7 @@ struct RestoreRun: Sendable {
         demand.targetSpace = choices.targetSpace
         if let record {
             demand.grantees = record.privileges?.roles
+            demand.privileges = record.privileges
             demand.tablespaces = record.database.tablespaces
         } else {
             demand.tablespaces = try await file.tablespacesOfBeginning()

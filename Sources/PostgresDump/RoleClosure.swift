@@ -135,13 +135,7 @@ public struct RoleClosure: Sendable, Hashable {
                 JOIN closure a ON a.oid = m.roleid LEFT JOIN closure b ON b.oid = m.member
                 WHERE (b.oid IS NOT NULL OR p.rolname = current_user) AND NOT p.rolsuper AND p.rolname !~ '\(DatabaseRole.reservedPattern)' ORDER BY r.rolname, p.rolname
                 """
-        ).rows.map { row in
-            let membership = try row.json("membership")
-            return RoleMembership(
-                role: try row.required("role"), member: try row.required("member"),
-                withAdmin: membership["admin_option"]?.boolValue ?? false,
-                withInherit: membership["inherit_option"]?.boolValue, withSet: membership["set_option"]?.boolValue)
-        }
+        ).rows.map { try RoleMembership(row: $0) }
         return RoleClosure(roles: roles, memberships: RoleMembership.merged(memberships))
     }
 }
@@ -201,6 +195,15 @@ extension DatabaseRole {
 }
 
 extension RoleMembership {
+    /// `role`, `member`, and the row of `pg_auth_members` as JSON.
+    init(row: PostgresRow) throws {
+        let membership = try row.json("membership")
+        self.init(
+            role: try row.required("role"), member: try row.required("member"),
+            withAdmin: membership["admin_option"]?.boolValue ?? false,
+            withInherit: membership["inherit_option"]?.boolValue, withSet: membership["set_option"]?.boolValue)
+    }
+
     /// One for each role and member, with what any of them gives: from PostgreSQL 16 on each who grants makes one.
     static func merged(_ memberships: [RoleMembership]) -> [RoleMembership] {
         func either(_ left: Bool?, _ right: Bool?) -> Bool? {

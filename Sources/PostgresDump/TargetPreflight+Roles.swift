@@ -55,4 +55,34 @@ extension TargetPreflight {
             "\(impossible.member) belonged to \(impossible.role), into which \(server.user) may put nobody",
             hint: hint(impossible.role))
     }
+
+    /// What roles would be able to do less after the restore, which would find that at its end: with the roles and memberships
+    /// that are here, and those that the restore makes. Nil when nothing, or when the backup does not tell.
+    func rights() async throws -> PreflightCheck? {
+        guard let privileges = demand.privileges, privileges.isComplete, let owner = demand.properties?.owner,
+            let sourceMajor = demand.sourceMajor
+        else { return nil }
+        let here = try await server.roles()
+        let present = Set(here.map(\.name))
+        let source = EffectiveRights(
+            privileges: privileges, roles: demand.roles, databaseOwner: owner, major: sourceMajor,
+            administrator: server.user)
+        let target = EffectiveRights(
+            privileges: privileges,
+            roles: RoleClosure(
+                roles: here + demand.roles.roles.filter { !present.contains($0.name) },
+                memberships: try await server.memberships()
+                    + demand.roles.memberships.filter { $0.isPossible(targetMajor: server.major) }),
+            databaseOwner: owner, major: server.major, administrator: server.user)
+        let lost = source.differences(in: target, of: source.roles.subtracting([server.user])) { object in
+            object == PrivilegeRecord.publicSchema && sourceMajor != server.major
+        }.lost.map(\.description)
+        guard !lost.isEmpty else { return nil }
+        return PreflightCheck(
+            "rights", .warning,
+            "roles would be able to do less than when the backup was made: \(lost.prefix(3).joined(separator: "; "))"
+                + (lost.count > 3 ? "; and \(lost.count - 3) more" : ""),
+            hint: "a restore ends with exit 6 for that: GRANT …, or ALTER ROLE … INHERIT before, or accept it with "
+                + "--allow-lost-rights")
+    }
 }

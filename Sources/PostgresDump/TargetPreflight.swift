@@ -52,6 +52,8 @@ public struct RestoreDemand: Sendable {
     /// Who owns something in the database, is granted something, or has default privileges; nil when not recorded. The
     /// schema `public` does not count: each provider gives it to somebody else.
     public var grantees: Set<String>?
+    /// Owners and grants in the dump; nil when not recorded.
+    public var privileges: PrivilegeRecord?
     /// Tablespaces that the dump or the database's settings name.
     public var tablespaces: Set<String> = []
     /// Bytes of the server's storage, as somebody says: no statement tells.
@@ -108,6 +110,7 @@ public struct TargetPreflight: Sendable {
         var checks = [try await version(occupancy), try await writable(), privileges()]
         checks.append(try await roles())
         checks.append(try await grantees())
+        if let rights = try await rights() { checks.append(rights) }
         checks.append(try await tablespaces())
         checks.append(try await extensions())
         checks.append(try await locale())

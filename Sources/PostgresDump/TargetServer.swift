@@ -63,6 +63,17 @@ public struct TargetServer: Sendable {
         Set(try await client.query("SELECT rolname FROM pg_catalog.pg_roles").rows.compactMap { $0.text("rolname") })
     }
 
+    /// All of the server's.
+    func memberships() async throws -> [RoleMembership] {
+        try await client.query(
+            """
+            SELECT pg_catalog.to_json(m) AS membership, r.rolname AS role, p.rolname AS member
+            FROM pg_catalog.pg_auth_members m
+            JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles p ON p.oid = m.member
+            """
+        ).rows.map { try RoleMembership(row: $0) }
+    }
+
     /// All of the server's, without settings and comments.
     public func roles() async throws -> [DatabaseRole] {
         try await client.query("SELECT pg_catalog.to_json(r) AS role FROM pg_catalog.pg_roles r").rows.map {
