@@ -113,7 +113,7 @@ struct RestoreReport: Sendable {
         listed("more than when the backup was made", gainedRights)
         if let comparedRoles, lostRights.isEmpty {
             lines.append(
-                "\(Figures.count(comparedRoles, "role")) can do everything that could be done when the backup was made")
+                "\(Figures.count(comparedRoles, "role")) can do everything they could when the backup was made")
         }
         if let loginRole { lines.append("role \(loginRole) logs in with its password") }
         if let kept {

@@ -182,7 +182,7 @@ extension IntegrationTests {
                 let equal = try await scene.runner.run(scene.arguments)
                 #expect(equal.exit == .exited(0), "\(equal.testDescription)")
                 #expect(
-                    equal.errors.contains("3 roles can do everything that could be done when the backup was made\n"))
+                    equal.errors.contains("3 roles can do everything they could when the backup was made\n"))
                 #expect(!equal.errors.contains("warning"), "\(equal.errors)")
 
                 try await pair.sql(
