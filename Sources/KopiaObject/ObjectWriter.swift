@@ -16,7 +16,7 @@ public struct WrittenObject: Sendable, Hashable {
 /// `chunksInFlight` chunks being hashed, compressed and encrypted: at most `(chunksInFlight + 1) × splitter.lengthMax`
 /// bytes, plus the block that `next` returned, plus what `TableWriter` says: at most a few MiB, however long the stream is.
 /// Chunks shorter than 2 MiB travel together: `batchLength` bytes and a chunk in place of one chunk. Behind a chunk that takes long, the IDs of
-/// up to 1,024 batches wait for their turn. `next` is not called while all of that is in use. Buffers are reused.
+/// up to 16,384 others wait for their turn. `next` is not called while all of that is in use. Buffers are reused.
 ///
 /// Source: kopia `repo/object/object_writer.go`.
 public struct ObjectWriter: Sendable {
@@ -26,6 +26,10 @@ public struct ObjectWriter: Sendable {
     private let compression: UInt32
     private let metadataCompression: UInt32
     fileprivate let chunksInFlight: Int
+
+    /// Chunks that may be stored behind one that is not, some 100 bytes each: while the store publishes an index, one write
+    /// waits for that and the others go on.
+    var chunksAheadMax = 16_384
 
     /// Bytes of small chunks that one task stores, 512 KiB … 2 MiB: sixteen chunks, which the store can hash side by side. Fewer, and
     /// tasks would cost more than their work.
@@ -154,10 +158,6 @@ private struct StoredBatch: Sendable {
 
 /// The chunks between cutter and table: bounded, stored in any order, entered in order.
 private struct ChunkLine {
-    /// Batches that may be stored behind one that is not: while the store publishes an index, one write waits for that and
-    /// the others go on.
-    private static let aheadMax = 1024
-
     private let writer: ObjectWriter
     var table: TableWriter
     private(set) var chunkCount = 0
@@ -178,7 +178,7 @@ private struct ChunkLine {
         table = writer.newTable
     }
 
-    private var isFull: Bool { inFlight >= limit || startedBatches - enteredBatches >= limit + Self.aheadMax }
+    private var isFull: Bool { inFlight >= limit || inFlight > 0 && chunkCount - table.count > writer.chunksAheadMax }
 
     mutating func store(_ chunk: [UInt8], in group: inout ThrowingTaskGroup<StoredBatch, any Error>) async throws {
         chunkCount += 1

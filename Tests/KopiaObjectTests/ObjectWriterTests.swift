@@ -139,6 +139,38 @@ struct ObjectWriterBoundTests {
         #expect(store.writesInProgressMax == 3)
     }
 
+    /// One chunk that takes long does not let any number of others wait for their turn behind it.
+    @Test func aChunkThatStallsStopsTheProducerAfterAWhile() async throws {
+        let gate = Gate()
+        let isFirst = Mutex(true)
+        let store = MemoryContentStore(beforeWrite: { _ in
+            let stalls = isFirst.withLock { isFirst in
+                defer { isFirst = false }
+                return isFirst
+            }
+            if stalls { await gate.pass() }
+        })
+        let produced = Mutex(0)
+        let block = SeededBytes.rnd(6, 10_000)
+        let task = Task {
+            var writer = try writer(store, inFlight: 3)
+            writer.chunksAheadMax = 300
+            return try await writer.write {
+                produced.withLock { $0 += 1 }
+                return produced.withLock { $0 } <= 2_000 ? block : nil
+            }
+        }
+        var last = -1
+        while last != produced.withLock({ $0 }) {
+            last = produced.withLock { $0 }
+            try await Task.sleep(for: .milliseconds(30))
+        }
+        // And what one batch may have more.
+        #expect(last * 10_000 <= (300 + (512 << 10) / (2 << 10)) * (8 << 10))
+        await gate.open()
+        #expect(try await task.value.length == 20_000_000)
+    }
+
     @Test func whatTheProducerThrowsComesOut() async throws {
         struct Died: Error, Equatable {}
         var blocks = 3
