@@ -9,6 +9,9 @@ extension ObjectReader {
     /// Bytes of text whose pieces are held.
     private static let blockLength = 64 << 10
 
+    /// Pieces that get room before they are there.
+    private static let expectedCountMax = 2 << 20
+
     private struct OtherForm: Error {}
 
     /// The table that this object holds.
@@ -19,13 +22,21 @@ extension ObjectReader {
         var table = PieceTable()
         do {
             try await forEachChunk(batchLength: Self.batchLength) { chunk in
+                let isFirst = table.isEmpty
                 if !text.add(chunk, { _ = table.append($0, length: $1) }) { throw OtherForm() }
+                if isFirst { table.reserve(expectedCount(table.count, in: chunk.count)) }
             }
             if text.isDone { return table }
         } catch is OtherForm {
             // The slow road knows JSON, and what is wrong.
         }
         return try PieceTable(text: try await readAll(limit: Self.tableLengthMax), of: id)
+    }
+
+    /// Pieces of the whole text, by its beginning; what a text only claims to be long gets no more than 52 MB.
+    private func expectedCount(_ count: Int, in textLength: Int) -> Int {
+        let expected = Double(count) / Double(max(1, textLength)) * Double(length) + 16
+        return Int(min(expected, Double(Self.expectedCountMax)))
     }
 
     /// Calls `body` with the ID of every content of an object, those of its tables first: for looking after all of them when

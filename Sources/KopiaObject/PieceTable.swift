@@ -72,6 +72,15 @@ struct PieceTable: Sendable {
         return nil
     }
 
+    /// Makes room for pieces that are expected, those that are there included: an array that grows by doubling is there twice
+    /// each time, and half empty in the end. When there are none yet the length of their hashes is not known, and nothing
+    /// happens.
+    mutating func reserve(_ count: Int) {
+        guard !isEmpty else { return }
+        ends.reserveCapacity(count)
+        keys.reserveCapacity(count * (sum.hashLength + 2))
+    }
+
     /// The piece that holds the byte at `offset`; `count` when it lies behind the end.
     func index(at offset: Int64) -> Int {
         var low = 0
