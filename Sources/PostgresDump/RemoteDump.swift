@@ -26,13 +26,15 @@ import ProcessIO
 public struct RemoteDump: Sendable {
     private let folder: String
     private let number: Int
-    /// Seconds to wait for the exit code after the dump's end.
-    private let statusSeconds: Int
+    private let exitWait: Duration
 
-    public init(folder: String, number: Int, statusSeconds: Int = 30) {
+    /// - Parameters:
+    ///   - number: of the dump in this folder, counted from 1.
+    ///   - exitWait: how long to wait for the exit code after the dump's end.
+    public init(folder: String, number: Int, exitWait: Duration) {
         self.folder = folder
         self.number = number
-        self.statusSeconds = statusSeconds
+        self.exitWait = exitWait
     }
 
     private func path(_ name: String) -> String { "\(folder)/\(name)-\(number)" }
@@ -106,7 +108,8 @@ public struct RemoteDump: Sendable {
 
     private func checkEnd(_ options: DumpOptions, _ standardError: @Sendable ([UInt8]) -> Void) async throws {
         var status = text("status")
-        for _ in 0..<(statusSeconds * 10) where status.isEmpty {
+        let deadline = ContinuousClock.now + exitWait
+        while status.isEmpty, ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(100))
             status = text("status")
         }

@@ -79,32 +79,47 @@ extension IntegrationTests {
             }
         }
 
-        /// What the other container does, and what comes of it.
-        @Test(arguments: [
-            ("dies in the middle", "head -c 2000 /dev/zero > \"$1/dump-1\"; exit 0", "ended in the middle of the dump"),
-            (
-                "fails",
-                "echo half > \"$1/dump-1\"; echo 'pg_dump: error: out of memory' > \"$1/errors-1\"; echo 1 > \"$1/status-1\"",
-                "out of memory"
-            ),
-            ("has no pg_dump", "sed s/^pg_dump/no-such-program/ \"$1/dump-1.sh\" | sh", "exited with code 127"),
-        ])
-        func aDeadProducerPublishesNothing(_ name: String, _ script: String, _ message: String) async throws {
+        /// What the other container does, and what comes of it. One that will never say how it ended is not waited for long.
+        struct DeadProducer: Sendable, CustomTestStringConvertible {
+            let id: String
+            let script: String
+            let exitWait: String
+            let message: String
+            var testDescription: String { id }
+        }
+
+        static let deadProducers = [
+            DeadProducer(
+                id: "dies in the middle", script: "head -c 2000 /dev/zero > \"$1/dump-1\"; exit 0", exitWait: "1s",
+                message: "ended in the middle of the dump"),
+            DeadProducer(
+                id: "fails",
+                script: "echo half > \"$1/dump-1\"; echo 'pg_dump: error: out of memory' > \"$1/errors-1\"; "
+                    + "echo 1 > \"$1/status-1\"",
+                exitWait: "5m", message: "out of memory"),
+            DeadProducer(
+                id: "has no pg_dump", script: "sed s/^pg_dump/no-such-program/ \"$1/dump-1.sh\" | sh", exitWait: "5m",
+                message: "exited with code 127"),
+        ]
+
+        @Test(arguments: deadProducers)
+        func aDeadProducerPublishesNothing(_ producer: DeadProducer) async throws {
             let pair = try PostgresPair.running()
             let bench = try Workbench(pair)
             try await bench.makeRepository()
             let shared = bench.folder + "/shared"
             mkdir(shared, 0o777)
             let outcome = try await bench.podRunner(reading: "postgres").run(
-                BackupRetry.arguments(bench, ["--dump-from", shared, "--retries", "0"])
+                BackupRetry.arguments(
+                    bench, ["--dump-from", shared, "--retries", "0", "--dump-exit-wait", producer.exitWait])
             ) { _ in
                 for _ in 0..<6000 where access(shared + "/dump-1.sh", F_OK) != 0 {
                     try await Task.sleep(for: .milliseconds(10))
                 }
-                _ = try await Program(path: "/bin/sh").run(["-c", script, "sh", shared])
+                _ = try await Program(path: "/bin/sh").run(["-c", producer.script, "sh", shared])
             }
             #expect(outcome.exit == .exited(4), "\(outcome.testDescription)")
-            #expect(outcome.errors.contains(message), "\(outcome.testDescription)")
+            #expect(outcome.errors.contains(producer.message), "\(outcome.testDescription)")
             #expect(!outcome.output.contains("###Phase-output###"))
             #expect(try await bench.snapshotIDs() == [])
             // The other side is told to stop waiting.

@@ -57,7 +57,8 @@ struct DumpRun: Sendable {
             }
         }
         if let folder = job.options.dumpFrom {
-            let remote = RemoteDump(folder: folder, number: failed.count + 1)
+            let remote = RemoteDump(
+                folder: folder, number: failed.count + 1, exitWait: job.options.dumpExitWait.duration)
             let version = try await remote.run(dump, standardError: job.context.errors, body: store)
             job.context.note("dumped by \(version.onOneLine) of another container")
         } else {

@@ -80,6 +80,12 @@ struct Backup: PodRunnerAction {
             valueName: "folder"))
     var dumpFrom: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long that container may take to say how pg_dump ended, once the dump is at its end.", valueName: "time"
+        ))
+    var dumpExitWait = TimeSpan(seconds: 30)
+
     @Option(help: ArgumentHelp("Seconds between progress lines on standard error; 0 for none.", valueName: "seconds"))
     var heartbeat: Int = 5
 
