@@ -65,6 +65,8 @@ let package = Package(
 
         /// Check sums, MACs and their text forms for signing requests.
         .target(name: "Digests", dependencies: ["COpenSSL"]),
+        /// Texts that print as `<redacted>`.
+        .target(name: "Secrets"),
 
         // Control plane, bottom up.
 
@@ -108,7 +110,7 @@ let package = Package(
         .target(name: "KopiaBlob", dependencies: ["BlockingIO", "GoFormats"], exclude: ["README.md"]),
         /// S3 and Azure Blob providers, request signing, locks.
         .target(
-            name: "KopiaCloud", dependencies: ["KopiaBlob", "HTTPTransport", "Digests", "GoFormats"],
+            name: "KopiaCloud", dependencies: ["KopiaBlob", "HTTPTransport", "Digests", "Secrets", "GoFormats"],
             exclude: ["README.md"]),
         /// Hashing, encryption, compression, error correction, key derivation and `kopia.repository`.
         .target(
@@ -146,15 +148,14 @@ let package = Package(
             exclude: ["README.md"]),
         /// pg_dump, psql and libpq: arguments, environment, versions, meaning of exits.
         .target(
-            name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"],
+            name: "PostgresDump", dependencies: ["ProcessIO", "BlockingIO", "Secrets", "GoFormats", "CPQ"],
             exclude: ["README.md"]),
         /// Everything `pod-runner` does except `main`.
         .target(
             name: "PodRunner",
             dependencies: [
-                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO",
-                "GoFormats",
-                argumentParser,
+                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO", "Secrets",
+                "GoFormats", argumentParser,
             ],
             exclude: ["README.md"]),
         .executableTarget(name: "pod-runner", dependencies: ["PodRunner"]),
@@ -167,7 +168,7 @@ let package = Package(
         /// S3 servers and the double of Azure for tests.
         .target(
             name: "CloudTestSupport",
-            dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "GoFormats", "TestSupport"],
+            dependencies: ["KopiaCloud", "KopiaBlob", "HTTPTransport", "Secrets", "GoFormats", "TestSupport"],
             path: "Tests/CloudTestSupport", exclude: ["Fixtures"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["Blueprints", "Diagnostics"]),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
@@ -204,7 +205,7 @@ let package = Package(
         .testTarget(
             name: "KopiaCloudTests",
             dependencies: [
-                "KopiaCloud", "KopiaBlob", "HTTPTransport", "CloudTestSupport", "TestSupport", "GoFormats",
+                "KopiaCloud", "KopiaBlob", "HTTPTransport", "CloudTestSupport", "TestSupport", "Secrets", "GoFormats",
             ],
             exclude: ["Fixtures"]),
         .testTarget(
@@ -257,8 +258,7 @@ let package = Package(
             name: "PodRunnerTests",
             dependencies: [
                 "PodRunner", "pod-runner", "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract",
-                "ProcessIO",
-                "CloudTestSupport", "TestSupport", "GoFormats",
+                "ProcessIO", "CloudTestSupport", "TestSupport", "Secrets", "GoFormats",
             ], exclude: ["Fixtures"]),
         .testTarget(
             name: "CompatibilityTests",

@@ -3,6 +3,7 @@ import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// Where the repository is.
 struct RepositoryOptions: ParsableArguments, Sendable {

@@ -1,6 +1,7 @@
 import GoFormats
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// What `{{ toJson .Profile }}` yields, as far as pod-runner uses it. Prints without secrets.
 ///

@@ -2,6 +2,7 @@ import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// Which repository, as whom, with which password.
 struct RepositoryAccessPoint: Sendable {

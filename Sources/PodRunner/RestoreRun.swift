@@ -3,6 +3,7 @@ import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// How a restore shall go, apart from what and where.
 struct RestoreChoices: Sendable {

@@ -3,6 +3,7 @@ import GoFormats
 import PostgresDump
 import ProcessIO
 import RunnerContract
+import Secrets
 
 /// The world around one command: tests give their own.
 struct RunContext: Sendable {

@@ -1,6 +1,7 @@
 import BlockingIO
 import CPQ
 import Glibc
+public import Secrets
 import Synchronization
 
 /// One connection, for catalogs and for the steps around a dump or a restore. Not for bulk data.

@@ -1,3 +1,5 @@
+public import Secrets
+
 /// How to reach one database. Prints without the password.
 ///
 /// Source: PostgreSQL documentation, libpq, "Environment Variables" and "Parameter Key Words".

@@ -1,3 +1,5 @@
+public import Secrets
+
 /// The server a database is restored to, through a connection to its maintenance database.
 public struct TargetServer: Sendable {
     public let client: PostgresClient

@@ -33,6 +33,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("RunnerContract", .shared, ["GoFormats"]),
         Room("HTTPTransport", .shared, ["BlockingIO", "CCurl"]),
         Room("Digests", .shared, ["COpenSSL"]),
+        Room("Secrets", .shared, []),
         Room("ProcessIO", .shared, ["BlockingIO", "Subprocess", "SystemPackage", "Dispatch"]),
 
         Room("Blueprints", .control, ["Diagnostics", "GoFormats", "CYaml"]),
@@ -54,7 +55,7 @@ struct Room: Sendable, CustomTestStringConvertible {
         Room("karaffe", .control, ["KaraffeCommands"]),
 
         Room("KopiaBlob", .data, ["BlockingIO", "GoFormats"]),
-        Room("KopiaCloud", .data, ["KopiaBlob", "HTTPTransport", "Digests", "GoFormats"]),
+        Room("KopiaCloud", .data, ["KopiaBlob", "HTTPTransport", "Digests", "Secrets", "GoFormats"]),
         Room("KopiaFormat", .data, ["KopiaBlob", "GoFormats", "CBlake2b", "COpenSSL", "CZstd", "CZlib"]),
         Room("KopiaContent", .data, ["KopiaFormat", "KopiaBlob", "GoFormats"]),
         Room("KopiaObject", .data, ["KopiaContent", "KopiaFormat", "GoFormats"]),
@@ -74,13 +75,12 @@ struct Room: Sendable, CustomTestStringConvertible {
                 "KopiaBlob",
                 "GoFormats",
             ]),
-        Room("PostgresDump", .data, ["ProcessIO", "BlockingIO", "GoFormats", "CPQ"]),
+        Room("PostgresDump", .data, ["ProcessIO", "BlockingIO", "Secrets", "GoFormats", "CPQ"]),
         Room(
             "PodRunner", .data,
             [
-                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO",
-                "GoFormats",
-                "ArgumentParser",
+                "PostgresDump", "KopiaRepository", "KopiaCloud", "RunnerContract", "ProcessIO", "BlockingIO", "Secrets",
+                "GoFormats", "ArgumentParser",
             ]),
         Room("pod-runner", .data, ["PodRunner"]),
     ]

@@ -2,6 +2,7 @@ internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
 package import KopiaCloud
+import Secrets
 internal import TestSupport
 
 /// The double of Azure Blob Storage (`Fixtures/azure_double.py`), started once for all tests of this process.

@@ -2,6 +2,7 @@ internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
 package import KopiaCloud
+import Secrets
 internal import TestSupport
 
 /// Real S3 servers of other people, started once for all tests of this process; they end with it.

@@ -2,6 +2,7 @@ import CloudTestSupport
 import GoFormats
 import HTTPTransport
 import KopiaBlob
+import Secrets
 import Synchronization
 import TestSupport
 import Testing

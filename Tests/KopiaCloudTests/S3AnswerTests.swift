@@ -1,6 +1,7 @@
 import GoFormats
 import HTTPTransport
 import KopiaBlob
+import Secrets
 import Synchronization
 import TestSupport
 import Testing

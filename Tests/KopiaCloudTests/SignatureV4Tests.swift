@@ -1,5 +1,6 @@
 import GoFormats
 import HTTPTransport
+import Secrets
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Glibc
 import GoFormats
 import ProcessIO
+import Secrets
 import TestSupport
 import Testing
 

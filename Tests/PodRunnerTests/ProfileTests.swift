@@ -1,6 +1,7 @@
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Secrets
 import Testing
 
 @testable import PodRunner

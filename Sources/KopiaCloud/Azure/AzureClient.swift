@@ -2,6 +2,7 @@ internal import Digests
 internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
+import Secrets
 
 /// Requests to one container: authorized, sent, repeated, explained.
 struct AzureClient: Sendable {
@@ -39,8 +40,8 @@ struct AzureClient: Sendable {
         request.headers["x-ms-date"] = HTTPDate.format(service.environment.clock())
         switch authorization {
         case .sharedAccessSignature(let token):
-            request.url.query = (request.url.query.map { "\($0)&" } ?? "") + (try await token.value()).value
-        case .bearer(let token): request.headers["Authorization"] = "Bearer \(try await token.value().value)"
+            request.url.query = (request.url.query.map { "\($0)&" } ?? "") + (try await token.value()).revealed
+        case .bearer(let token): request.headers["Authorization"] = "Bearer \(try await token.value().revealed)"
         case .sharedKey(let key):
             do throws(DigestError) {
                 try SharedKey(account: configuration.account, key: key).sign(&request, contentLength: body?.count ?? 0)

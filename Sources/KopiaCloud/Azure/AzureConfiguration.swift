@@ -2,6 +2,7 @@ internal import Digests
 import GoFormats
 public import HTTPTransport
 public import KopiaBlob
+public import Secrets
 
 /// What proves to Azure who asks.
 public struct AzureCredentials: Sendable, Hashable {
@@ -27,7 +28,7 @@ public struct AzureCredentials: Sendable, Hashable {
     ///
     /// - Throws: `BlobError.Code.accessDenied` when it is not base64.
     public static func sharedKey(_ key: Secret) throws(BlobError) -> AzureCredentials {
-        guard let bytes = Base64.decode(key.value), !bytes.isEmpty else {
+        guard let bytes = Base64.decode(key.revealed), !bytes.isEmpty else {
             throw BlobError(
                 .accessDenied, "the key of the storage account is not base64",
                 hint: "copy the whole key; it ends with '=='")
@@ -41,7 +42,7 @@ public struct AzureCredentials: Sendable, Hashable {
     }
 
     private static func withoutMark(_ token: Secret) -> Secret {
-        token.value.hasPrefix("?") ? Secret(String(token.value.dropFirst())) : token
+        token.revealed.hasPrefix("?") ? Secret(String(token.revealed.dropFirst())) : token
     }
 
     /// The first of: `AZURE_STORAGE_KEY`; `AZURE_STORAGE_SAS_TOKEN`; what `federated(environment:)` finds.

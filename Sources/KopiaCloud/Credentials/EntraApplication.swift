@@ -1,5 +1,6 @@
 internal import GoFormats
 internal import KopiaBlob
+import Secrets
 
 /// An application of Microsoft Entra ID and the tokens it gets for storage: by workload identity (a token file that Kubernetes
 /// keeps fresh) or by a client secret.
@@ -54,7 +55,7 @@ struct EntraApplication: Sendable, Hashable {
             let now = environment.clock()
             var form = [("client_id", client), ("scope", Self.scope), ("grant_type", "client_credentials")]
             switch proof {
-            case .clientSecret(let secret): form.append(("client_secret", secret.value))
+            case .clientSecret(let secret): form.append(("client_secret", secret.revealed))
             case .tokenFile(let path):
                 form.append(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"))
                 do throws(SmallFile.Failure) { form.append(("client_assertion", try SmallFile.text(path))) } catch {

@@ -1,6 +1,7 @@
 internal import Digests
 internal import GoFormats
 internal import KopiaBlob
+import Secrets
 
 /// A Google service account's key file, and the access tokens it is good for.
 ///
@@ -15,7 +16,7 @@ struct GoogleServiceAccount: Sendable {
 
     /// - Throws: `BlobError.Code.accessDenied`; the message has no part of the text.
     init(json: Secret) throws(BlobError) {
-        guard let value = try? JSONParser.parse(json.value), let email = value["client_email"]?.stringValue,
+        guard let value = try? JSONParser.parse(json.revealed), let email = value["client_email"]?.stringValue,
             let key = value["private_key"]?.stringValue, !email.isEmpty, !key.isEmpty
         else {
             throw BlobError(
@@ -39,7 +40,7 @@ struct GoogleServiceAccount: Sendable {
             "iat": .integer(now.seconds), "exp": .integer(now.seconds &+ 3600),
         ]
         let text = [header, claims].map { Self.base64URL(Array(GoJSON.text($0).utf8)) }.joined(separator: ".")
-        let signature = try RSASignature.sha256(Array(text.utf8), privateKeyPEM: privateKey.value)
+        let signature = try RSASignature.sha256(Array(text.utf8), privateKeyPEM: privateKey.revealed)
         return "\(text).\(Self.base64URL(signature))"
     }
 

@@ -1,5 +1,6 @@
 internal import GoFormats
 public import KopiaBlob
+public import Secrets
 
 /// Where the credentials for an S3 request come from. What expires is renewed before it does.
 public struct S3CredentialSource: Sendable {

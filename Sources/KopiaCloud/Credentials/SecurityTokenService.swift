@@ -2,6 +2,7 @@ internal import Digests
 internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
+import Secrets
 
 /// A role of AWS that is assumed through STS: with keys, or with a token file (IAM roles for service accounts).
 ///

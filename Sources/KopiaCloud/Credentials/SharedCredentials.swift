@@ -1,4 +1,5 @@
 internal import KopiaBlob
+import Secrets
 
 /// AWS's file of shared credentials: sections `[name]` with `key = value` lines.
 ///

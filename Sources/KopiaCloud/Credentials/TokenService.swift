@@ -1,6 +1,7 @@
 internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
+import Secrets
 
 /// A form posted to a service that hands out temporary credentials.
 ///

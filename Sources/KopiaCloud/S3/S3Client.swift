@@ -2,6 +2,7 @@ internal import Digests
 internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
+import Secrets
 
 /// Requests to one bucket: signed, sent, repeated, explained.
 struct S3Client: Sendable {
@@ -40,7 +41,7 @@ struct S3Client: Sendable {
             method, configuration.url(key: key, query: query), headers: headers, body: body.map { .bytes($0) } ?? .none)
         switch authorization {
         case .bearer(let token):
-            request.headers["Authorization"] = "Bearer \(try await token.value().value)"
+            request.headers["Authorization"] = "Bearer \(try await token.value().revealed)"
         case .keys(let keys):
             let signature = SignatureV4(credentials: try await keys.value(), region: configuration.region)
             do throws(DigestError) {

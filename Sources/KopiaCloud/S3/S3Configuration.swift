@@ -1,5 +1,6 @@
 public import HTTPTransport
 public import KopiaBlob
+public import Secrets
 
 /// Keys of an S3 account.
 public struct S3Credentials: Sendable, Hashable {

@@ -1,6 +1,7 @@
 package import Digests
 package import GoFormats
 package import HTTPTransport
+import Secrets
 
 /// Signs a request as AWS Signature Version 4 asks, with the signature in the `Authorization` field. Every header field
 /// of the request is signed. Path and query must be what goes over the wire, percent-encoded once; that is also how S3
@@ -27,13 +28,13 @@ package struct SignatureV4: Sendable {
         let day = String(stamp.prefix(8))
         request.headers["x-amz-date"] = stamp
         if service == "s3" { request.headers["x-amz-content-sha256"] = payloadHash }
-        if let token = credentials.sessionToken { request.headers["x-amz-security-token"] = token.value }
+        if let token = credentials.sessionToken { request.headers["x-amz-security-token"] = token.revealed }
 
         let scope = "\(day)/\(region)/\(service)/aws4_request"
         let (canonical, signedFields) = Self.canonicalRequest(request, payloadHash: payloadHash)
         let toSign = "AWS4-HMAC-SHA256\n\(stamp)\n\(scope)\n\(Hex.encode(try Digest.sha256(Array(canonical.utf8))))"
 
-        var key = Array("AWS4\(credentials.secretAccessKey.value)".utf8)
+        var key = Array("AWS4\(credentials.secretAccessKey.revealed)".utf8)
         for part in [day, region, service, "aws4_request"] { key = try Digest.hmacSHA256(Array(part.utf8), key: key) }
         let signature = Hex.encode(try Digest.hmacSHA256(Array(toSign.utf8), key: key))
         request.headers["Authorization"] =

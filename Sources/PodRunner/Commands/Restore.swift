@@ -3,6 +3,7 @@ import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// `restore`.
 struct Restore: PodRunnerAction {

@@ -1,6 +1,7 @@
 import KopiaCloud
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// A bucket or container of plain objects with a prefix, and what opens it.
 struct ObjectPlace: Sendable {
@@ -58,12 +59,12 @@ struct ObjectPlace: Sendable {
         _ profile: Profile, _ region: String, _ environment: [String: String]
     ) throws(BlobError) -> S3CredentialSource {
         if let pair = profile.keyPair {
-            let token = environment["AWS_SESSION_TOKEN"].flatMap { $0.isEmpty ? nil : KopiaCloud.Secret($0) }
+            let token = environment["AWS_SESSION_TOKEN"].flatMap { $0.isEmpty ? nil : Secret($0) }
             // Keys of the profile go with the environment's token only where that is theirs.
             let isTheirs = environment["AWS_ACCESS_KEY_ID"] == pair.id
             return .fixed(
                 S3Credentials(
-                    accessKeyID: pair.id, secretAccessKey: .init(pair.secret.revealed),
+                    accessKeyID: pair.id, secretAccessKey: pair.secret,
                     sessionToken: isTheirs ? token : nil
                 ))
         }
@@ -88,9 +89,9 @@ struct ObjectPlace: Sendable {
     private static func google(_ profile: Profile) throws(BlobError) -> S3CredentialSource {
         if let pair = profile.keyPair {
             if pair.secret.revealed.trimmingSpace.hasPrefix("{") {
-                return try .googleServiceAccount(key: .init(pair.secret.revealed))
+                return try .googleServiceAccount(key: pair.secret)
             }
-            return .fixed(S3Credentials(accessKeyID: pair.id, secretAccessKey: .init(pair.secret.revealed)))
+            return .fixed(S3Credentials(accessKeyID: pair.id, secretAccessKey: pair.secret))
         }
         guard let secret = profile.secret, secret.kind == .gcp, let key = secret["service-account.json"] else {
             throw missing(profile, "Credential.KeyPair with the project and the service account's JSON")
@@ -101,7 +102,7 @@ struct ObjectPlace: Sendable {
     private static func azure(
         _ profile: Profile, _ environment: [String: String]
     ) throws(BlobError) -> (account: String, domain: String, AzureCredentials) {
-        if let pair = profile.keyPair { return (pair.id, domain(nil), try .sharedKey(.init(pair.secret.revealed))) }
+        if let pair = profile.keyPair { return (pair.id, domain(nil), try .sharedKey(pair.secret)) }
         guard let secret = profile.secret, secret.kind == .azure, let account = secret["azure_storage_account_id"]
         else {
             throw missing(profile, "Credential.KeyPair or a Secret of type \(TypedSecret.Kind.azure.rawValue)")

@@ -1,6 +1,7 @@
 import GoFormats
 import PostgresDump
 import RunnerContract
+import Secrets
 
 /// A Kubernetes Secret of one of Kanister's types, checked as Kanister does: the fields that must be there are, and no others.
 ///
