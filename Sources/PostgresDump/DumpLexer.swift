@@ -1,56 +1,5 @@
 import Glibc
 
-/// One statement of a plain dump.
-struct DumpStatement: Sendable, Hashable {
-    /// With its semicolon, without the comments and blanks before it.
-    var text: [UInt8]
-    /// Where it starts, counted from 1.
-    var line: Int
-    /// Rows follow up to a line `\.`.
-    var isCopyFromInput: Bool
-    /// What pg_dump's comment before it says it belongs to.
-    var entry: DumpEntry?
-}
-
-/// The comment pg_dump writes before the statements of one object:
-/// `-- Name: items; Type: TABLE; Schema: public; Owner: app`, `-- Data for Name: …`.
-///
-/// Source: PostgreSQL `src/bin/pg_dump/pg_backup_archiver.c`, `_printTocEntry`. Line breaks in names are blanks there.
-struct DumpEntry: Sendable, Hashable {
-    var name: String
-    var type: String
-    /// Nil for `-`.
-    var schema: String?
-
-    init?(comment: some StringProtocol) {
-        var text = comment.drop { $0 == " " || $0 == "-" }
-        if text.hasPrefix("Data for ") { text = text.dropFirst("Data for ".count) }
-        guard text.hasPrefix("Name: ") else { return nil }
-        // A name may contain "; Type: " itself, so the last ones count.
-        let whole = String(text.dropFirst("Name: ".count))
-        guard let owner = whole.lastRange(of: "; Owner: "),
-            let schema = whole[..<owner.lowerBound].lastRange(of: "; Schema: "),
-            let type = whole[..<schema.lowerBound].lastRange(of: "; Type: ")
-        else { return nil }
-        name = String(whole[..<type.lowerBound])
-        self.type = String(whole[type.upperBound..<schema.lowerBound])
-        let schemaName = String(whole[schema.upperBound..<owner.lowerBound])
-        self.schema = schemaName == "-" ? nil : schemaName
-    }
-}
-
-extension StringProtocol {
-    /// Without Foundation and regular expressions.
-    func lastRange(of text: String) -> Range<Index>? {
-        var start = endIndex
-        while true {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            guard start > startIndex else { return nil }
-            start = index(before: start)
-        }
-    }
-}
-
 /// Cuts a plain dump into statements and the rows of `COPY … FROM stdin`, as psql would, except that psql's own commands
 /// are never run: `\restrict` and `\unrestrict` are passed over, any other is an error.
 ///
@@ -100,8 +49,6 @@ struct DumpLexer: Sendable {
     static let copyLimit = 1 << 20
     /// More than PostgreSQL's longest name, of which a tag is made.
     private static let tagLimit = 256
-    /// More than any keyword has.
-    private static let wordLimit = 64
     private let statementLimit: Int
     private let wanted: Wanted
 
@@ -116,19 +63,11 @@ struct DumpLexer: Sendable {
     /// The last two bytes, for what two of them begin or end and for `E'…'`; 0 where the last ones are used up.
     private var previous: UInt8 = 0
     private var beforePrevious: UInt8 = 0
-    private var word: [UInt8] = []
-    private var words: [String] = []
-    private var lastWord = ""
-    /// Whether words may still say something about the statement.
-    private var followsWords = true
-    private var isCopy = false
-    private var parentheses = 0
-    private var bodies = 0
+    private var words = StatementWords()
     private var tag: [UInt8] = []
     private var plainStringsHaveEscapes = false
     private var entry: DumpEntry?
-    private var held: [UInt8] = []
-    private var isAtRowStart = true
+    private var rows = DumpRows()
     private var copyLine = 1
     private var isDump = false
     private var hasEnd = false
@@ -149,7 +88,12 @@ struct DumpLexer: Sendable {
             var position = 0
             while position < buffer.count {
                 if case .rows = mode {
-                    position = try readRows(buffer, from: position, emit)
+                    let read = try rows.read(buffer, from: position, line: &line) { try emit(.rows($0)) }
+                    position = read.position
+                    if read.isEnd {
+                        endOfRows()
+                        try emit(.endOfRows)
+                    }
                 } else {
                     position = try readText(buffer, from: position) { try emit(.statement($0)) }
                 }
@@ -192,7 +136,7 @@ struct DumpLexer: Sendable {
     var rowsFollow: Bool { if case .rows = mode { true } else { false } }
 
     /// The line `\.` has been read.
-    mutating func endOfRows() { (mode, previous, isAtRowStart) = (.plain, 0x0a, true) }
+    mutating func endOfRows() { (mode, previous) = (.plain, 0x0a) }
 
     /// - Throws: `PostgresError.Code.restore` when rows or a quote are open.
     mutating func finish(_ emit: (Piece) throws -> Void) throws {
@@ -226,7 +170,7 @@ extension DumpLexer {
         switch mode {
         case .plain:
             var end = start
-            if followsWords {
+            if words.isFollowed {
                 while end < buffer.count, isNameByte(buffer[end]), buffer[end] != 0x24 { end &+= 1 }
             } else {
                 while end < buffer.count, !Self.endsRun(buffer[end]) { end &+= 1 }
@@ -265,9 +209,9 @@ extension DumpLexer {
         case .lineComment, .command:
             if wanted == .everything { comment += run.prefix(max(0, 4096 - comment.count)) }
         case .plain:
-            if followsWords {
+            if words.isFollowed {
                 if length == 0 { (statementLine, keepsText) = (line, true) }
-                word += run.prefix(max(0, Self.wordLimit - word.count))
+                words.take(run)
             }
             fallthrough
         default:
@@ -337,17 +281,17 @@ extension DumpLexer {
             }
         case .command: try endCommand()
         case .endOfCopyLine:
-            if byte == 0x0a { (mode, isAtRowStart, held, copyLine) = (.rows, true, [], statementLine) }
+            if byte == 0x0a { (mode, rows, copyLine) = (.rows, DumpRows(), statementLine) }
         case .rows: break
         }
     }
 
     private mutating func readPlain(_ byte: UInt8, _ emit: (DumpStatement) throws -> Void) throws {
         if isNameByte(byte), byte != 0x24 || isNameByte(previous) {
-            if followsWords, word.count < Self.wordLimit { word.append(byte) }
+            if words.isFollowed { words.take(byte) }
             return append(byte)
         }
-        endWord()
+        if words.endWord(), wanted == .copies, !words.mayBeCopy { dropText() }
         switch byte {
         case 0x2d where previous == 0x2d:
             removeLast()
@@ -359,7 +303,7 @@ extension DumpLexer {
             (mode, comment) = (.command, [])
         case 0x3b:
             append(byte)
-            if parentheses == 0, bodies == 0 { try endStatement(emit) }
+            if words.semicolonEnds { try endStatement(emit) }
         case 0x20, 0x09, 0x0a, 0x0d, 0x0c, 0x0b:
             if length > 0 { append(byte) }
         default:
@@ -371,8 +315,8 @@ extension DumpLexer {
                 mode = .quoted(escapes: hasPrefix || plainStringsHaveEscapes)
             case 0x22: mode = .name
             case 0x24: (mode, tag) = (.tag, [0x24])
-            case 0x28: parentheses += 1
-            case 0x29: parentheses = max(0, parentheses - 1)
+            case 0x28: words.openParenthesis()
+            case 0x29: words.closeParenthesis()
             default: break
             }
         }
@@ -393,37 +337,16 @@ extension DumpLexer {
         }
     }
 
-    private mutating func endWord() {
-        guard !word.isEmpty else { return }
-        let keyword = String(decoding: word, as: UTF8.self).lowercased()
-        word.removeAll(keepingCapacity: true)
-        if words.count < 4 { words.append(keyword) }
-        let first = words.first
-        if first == "copy", parentheses == 0, lastWord == "from", keyword == "stdin" { isCopy = true }
-        lastWord = keyword
-        if wanted == .copies, first != "copy" { dropText() }
-        let kind = words.dropFirst().first == "or" ? words.dropFirst(3).first : words.dropFirst().first
-        let hasBody = first == "create" && (kind == "function" || kind == "procedure")
-        followsWords = words.count < 4 || hasBody || (first == "copy" && !isCopy)
-        guard hasBody, parentheses == 0 else { return }
-        switch keyword {
-        case "begin": bodies += 1
-        case "case" where bodies > 0: bodies += 1
-        case "end" where bodies > 0: bodies -= 1
-        default: break
-        }
-    }
-
     private mutating func endStatement(_ emit: (DumpStatement) throws -> Void) throws {
+        let isCopy = words.isCopyFromInput
         let isWanted = isCopy || (wanted == .everything && text != [0x3b])
         let statement =
             isWanted ? DumpStatement(text: text, line: statementLine, isCopyFromInput: isCopy, entry: entry) : nil
-        if words.prefix(2) == ["set", "standard_conforming_strings"] { plainStringsHaveEscapes = lastWord == "off" }
+        plainStringsHaveEscapes = words.plainStringsHaveEscapes ?? plainStringsHaveEscapes
         mode = isCopy ? .endOfCopyLine : .plain
         if isWanted { text = [] } else { text.removeAll(keepingCapacity: true) }
-        words.removeAll(keepingCapacity: true)
-        (length, keepsText, followsWords) = (0, true, true)
-        (lastWord, isCopy, parentheses, bodies) = ("", false, 0, 0)
+        words.reset()
+        (length, keepsText) = (0, true)
         if let statement { try emit(statement) }
     }
 
@@ -455,86 +378,5 @@ extension DumpLexer {
                 "line \(line) of the dump has psql's command \\\(name.replacingControlCharacters), which is never run",
                 hint: "a dump of pg_dump has none: the file was made or changed by somebody else")
         }
-    }
-}
-
-// MARK: - Rows
-
-extension DumpLexer {
-    /// Hands on rows up to the end of the chunk or the line `\.`; what may be the beginning of that line is held back.
-    private mutating func readRows(
-        _ buffer: UnsafeRawBufferPointer, from start: Int, _ emit: (Piece) throws -> Void
-    ) throws -> Int {
-        if !held.isEmpty {
-            var candidate = held
-            var position = start
-            while position < buffer.count, Self.mayBeEnd(candidate) == nil {
-                candidate.append(buffer[position])
-                position += 1
-            }
-            switch Self.mayBeEnd(candidate) {
-            case nil:
-                held = candidate
-                return position
-            case true?:
-                held = []
-                try endRows(emit)
-                return position
-            case false?:
-                held = []
-                isAtRowStart = candidate.last == 0x0a
-                if isAtRowStart { line += 1 }
-                try emit(.rows(candidate))
-                return position
-            }
-        }
-        guard let base = buffer.baseAddress else { return buffer.count }
-        var position = start
-        var isStart = isAtRowStart
-        while position < buffer.count {
-            if isStart, buffer[position] == 0x5c {
-                let rest = Array(buffer[position...].prefix(4))
-                switch Self.mayBeEnd(Self.upToLineBreak(rest)) {
-                case true?:
-                    if position > start { try emit(.rows(Array(buffer[start..<position]))) }
-                    let length = Self.upToLineBreak(rest).count
-                    try endRows(emit)
-                    return position + length
-                case nil:
-                    if position > start { try emit(.rows(Array(buffer[start..<position]))) }
-                    held = rest
-                    return buffer.count
-                case false?: break
-                }
-            }
-            guard let found = memchr(base + position, 0x0a, buffer.count - position) else {
-                isAtRowStart = false
-                try emit(.rows(Array(buffer[start...])))
-                return buffer.count
-            }
-            position = base.distance(to: UnsafeRawPointer(found)) + 1
-            line += 1
-            isStart = true
-        }
-        isAtRowStart = isStart
-        if position > start { try emit(.rows(Array(buffer[start..<position]))) }
-        return buffer.count
-    }
-
-    private static func upToLineBreak(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.firstIndex(of: 0x0a).map { Array(bytes[...$0]) } ?? bytes
-    }
-
-    /// Whether these bytes from a line's start are the line `\.`; nil when more must be seen.
-    private static func mayBeEnd(_ bytes: [UInt8]) -> Bool? {
-        if bytes == [0x5c, 0x2e, 0x0a] || bytes == [0x5c, 0x2e, 0x0d, 0x0a] { return true }
-        let isBeginning = [0x5c, 0x2e, 0x0a].starts(with: bytes) || [0x5c, 0x2e, 0x0d, 0x0a].starts(with: bytes)
-        return isBeginning ? nil : false
-    }
-
-    private mutating func endRows(_ emit: (Piece) throws -> Void) throws {
-        line += 1
-        endOfRows()
-        try emit(.endOfRows)
     }
 }
