@@ -15,11 +15,11 @@ public import KopiaBlob
 ///
 /// Source: kopia `repo/blob/azure/azure_storage.go`; Microsoft, Blob service REST API: Put Blob, Get Blob, Get Blob
 /// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy, Get Container Properties; `kopia-format` §1.4, §1.5.
-public struct AzureBlobStorage: LockingBlobStorage {
+public struct AzureBlobStorage: LockingBlobStorage, CloudBlobStorage {
     /// The first one with version-level immutability is 2020-10-02.
     package static let apiVersion = "2021-12-02"
 
-    private let client: AzureClient
+    let client: AzureClient
     /// Entries of one page of a list, 1 … 5000.
     private let listPageMax: Int
 
@@ -51,32 +51,6 @@ public struct AzureBlobStorage: LockingBlobStorage {
         try await read(id, version: nil, range)
     }
 
-    private func read(_ id: BlobID, version: String?, _ range: Range<Int64>?) async throws -> [UInt8] {
-        if let range {
-            guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
-            // There is no way to ask for no bytes; only the length matters then.
-            if range.isEmpty {
-                let length = try await metadata(of: id, version: version).length
-                guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
-                return []
-            }
-        }
-        let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
-        var headers: HTTPHeaders = [:]
-        headers["Range"] = ByteRange.field(range)
-        let response = try await send(
-            subject, .get, name(id), query: Self.query(version: version), headers: headers,
-            bodyLimit: CloudService.blobBytesMax
-        ) { response throws(CloudService.Failure) in
-            if response.head.isSuccess { return response }
-            if response.status == 416, let range {
-                throw CloudService.Failure(error: ByteRange.invalid(id, range, length: ByteRange.total(response)))
-            }
-            throw failure(response, subject)
-        }
-        return try ByteRange.bytes(response, id, range)
-    }
-
     @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
         let until = retention.map { service.environment.clock().adding(seconds: $0.periodSeconds) }
         try await upload(id, bytes, policy: until.map { ("Locked", $0) })
@@ -101,7 +75,7 @@ public struct AzureBlobStorage: LockingBlobStorage {
 
     public func metadata(of id: BlobID) async throws -> BlobMetadata { try await metadata(of: id, version: nil) }
 
-    private func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
+    func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
         let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
         return try await send(subject, .head, name(id), query: Self.query(version: version)) {
             response throws(CloudService.Failure) in
@@ -159,7 +133,7 @@ public struct AzureBlobStorage: LockingBlobStorage {
         ]
         try await send(subject, .put, name(id), query: "comp=immutabilityPolicies", headers: headers, body: []) {
             response throws(CloudService.Failure) in
-            guard response.head.isSuccess else { throw failure(response, subject, hasRetention: true) }
+            guard response.head.isSuccess else { throw lockFailure(response, subject) }
         }
     }
 
@@ -191,7 +165,7 @@ public struct AzureBlobStorage: LockingBlobStorage {
         }
     }
 
-    private static func query(version: String?) -> String? { version.map { "versionid=\(PercentEncoding.encode($0))" } }
+    static func query(version: String?) -> String? { version.map { "versionid=\(PercentEncoding.encode($0))" } }
 
     // MARK: Steps
 
@@ -216,14 +190,14 @@ public struct AzureBlobStorage: LockingBlobStorage {
         try await send(subject, .put, name(id), headers: headers, body: bytes) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else {
-                throw failure(response, subject, hasRetention: policy != nil)
+                throw policy == nil ? failure(response, subject) : lockFailure(response, subject)
             }
         }
     }
 
     // MARK: Requests
 
-    private func name(_ id: BlobID) -> String { configuration.prefix + id.description }
+    func name(_ id: BlobID) -> String { configuration.prefix + id.description }
 
     private func checksum(_ bytes: [UInt8], _ id: BlobID) throws(BlobError) -> String {
         do throws(DigestError) { return Base64.encode(try Digest.md5(bytes)) } catch {
@@ -231,30 +205,16 @@ public struct AzureBlobStorage: LockingBlobStorage {
         }
     }
 
-    private func send<Result>(
-        _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
-        _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
-    ) async throws -> Result {
-        try await client.send(
-            subject, method, name, query: query, headers: headers, body: body, bodyLimit: bodyLimit, interpret)
-    }
-
     // MARK: Answers
 
-    private func isMissing(_ response: HTTPResponse) -> Bool { AzureClient.isMissing(response) }
-
-    private func failure(
-        _ response: HTTPResponse, _ subject: CloudService.Subject, hasRetention: Bool = false
-    ) -> CloudService.Failure {
-        if let blob = subject.blob, isMissing(response) {
-            return CloudService.Failure(
-                error: BlobError(.notFound, blob: blob, "blob '\(blob)' is not in \(displayName)"))
-        }
-        return AzureFailure.failure(response, subject, configuration, hasRetention: hasRetention)
+    func refusal(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
+        AzureFailure.failure(response, subject, configuration)
     }
 
-    private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        AzureClient.malformed(subject, reason)
+    /// Of a request that sets a retention, which the account may not have.
+    private func lockFailure(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
+        isMissing(response)
+            ? failure(response, subject)
+            : AzureFailure.failure(response, subject, configuration, hasRetention: true)
     }
 }

@@ -5,7 +5,9 @@ internal import KopiaBlob
 import Secrets
 
 /// Requests to one container: authorized, sent, repeated, explained.
-struct AzureClient: Sendable {
+struct AzureClient: CloudClient {
+    static let serviceName = "Azure Blob Storage"
+
     let configuration: AzureConfiguration
     let service: CloudService
     private let authorization: AzureCredentials.Authorization
@@ -73,16 +75,8 @@ struct AzureClient: Sendable {
             { (page: ObjectPage) in try await body(page.objects) })
     }
 
-    /// A missing blob; a missing container is something else.
     static func isMissing(_ response: HTTPResponse) -> Bool {
         response.status == 404 && ["", "BlobNotFound", "ResourceNotFound"].contains(AzureFailure.code(response))
-    }
-
-    static func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        CloudService.Failure(
-            error: BlobError(
-                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
-                hint: "check that the endpoint is Azure Blob Storage"))
     }
 }
 
@@ -91,13 +85,8 @@ enum AzureListPage {
     static func read(
         _ body: [UInt8], malformed: (String) -> CloudService.Failure
     ) throws(CloudService.Failure) -> ObjectPage {
-        let document: XMLElement
-        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
-            throw malformed("the list is not XML: \(error)")
-        }
-        guard document.name == "EnumerationResults", let list = document.child("Blobs") else {
-            throw malformed("the answer is '\(document.name)', not a list")
-        }
+        let document = try ObjectPage.document(body, "EnumerationResults", malformed)
+        guard let list = document.child("Blobs") else { throw malformed("the list has no element 'Blobs'") }
         var page = ObjectPage(next: document.value("NextMarker").flatMap { $0.isEmpty ? nil : $0 })
         for item in list.all("Blob") {
             let properties = item.child("Properties")

@@ -38,9 +38,24 @@ protocol ListPage: Sendable {
     var next: String? { get }
 }
 
+extension ListPage {
+    /// A list as the service sent it.
+    ///
+    /// - Parameter name: of the list's element.
+    static func document(
+        _ body: [UInt8], _ name: String, _ malformed: (String) -> CloudService.Failure
+    ) throws(CloudService.Failure) -> XMLElement {
+        let document: XMLElement
+        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
+            throw malformed("the list is not XML: \(error)")
+        }
+        guard document.name == name else { throw malformed("the answer is '\(document.name)', not a list") }
+        return document
+    }
+}
+
 struct ObjectPage: ListPage {
     var objects: [ListedObject] = []
-    /// Where the next page starts; nil on the last.
     var next: String?
 }
 

@@ -13,8 +13,8 @@ public import KopiaBlob
 /// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
 ///
 /// Source: kopia `repo/blob/s3/s3_storage.go`; Amazon S3 API Reference; `kopia-format` §1.4, §1.5.
-public struct S3BlobStorage: LockingBlobStorage {
-    private let client: S3Client
+public struct S3BlobStorage: LockingBlobStorage, CloudBlobStorage {
+    let client: S3Client
     /// Entries of one page of a list, 1 … 1000.
     let listPageMax: Int
 
@@ -58,33 +58,6 @@ public struct S3BlobStorage: LockingBlobStorage {
         try await read(id, version: nil, range)
     }
 
-    private func read(_ id: BlobID, version: String?, _ range: Range<Int64>?) async throws -> [UInt8] {
-        if let range {
-            guard range.lowerBound >= 0 else { throw ByteRange.invalid(id, range, length: nil) }
-            // There is no way to ask S3 for no bytes; only the length matters then.
-            if range.isEmpty {
-                let length = try await metadata(of: id, version: version).length
-                guard range.upperBound <= length else { throw ByteRange.invalid(id, range, length: length) }
-                return []
-            }
-        }
-        let subject = CloudService.Subject(blob: id, action: "read blob '\(id)' from \(displayName)")
-        var headers: HTTPHeaders = [:]
-        headers["Range"] = ByteRange.field(range)
-        let response = try await send(
-            subject, .get, key(id), query: Self.query(version: version), headers: headers,
-            bodyLimit: CloudService.blobBytesMax
-        ) { response throws(CloudService.Failure) in
-            if response.head.isSuccess { return response }
-            if response.status == 416, let range {
-                throw CloudService.Failure(
-                    error: ByteRange.invalid(id, range, length: ByteRange.total(response)))
-            }
-            throw failure(response, subject)
-        }
-        return try ByteRange.bytes(response, id, range)
-    }
-
     @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
         let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
         var headers: HTTPHeaders = [
@@ -96,7 +69,7 @@ public struct S3BlobStorage: LockingBlobStorage {
             headers["x-amz-object-lock-retain-until-date"] = Self.until(
                 service.environment.clock().adding(seconds: retention.periodSeconds))
         }
-        try await send(subject, .put, key(id), headers: headers, body: bytes) {
+        try await send(subject, .put, name(id), headers: headers, body: bytes) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
         }
@@ -104,7 +77,7 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     public func delete(_ id: BlobID) async throws {
         let subject = CloudService.Subject(blob: id, action: "delete blob '\(id)' from \(displayName)")
-        try await send(subject, .delete, key(id)) { response throws(CloudService.Failure) in
+        try await send(subject, .delete, name(id)) { response throws(CloudService.Failure) in
             if response.head.isSuccess || isMissing(response) { return }
             throw failure(response, subject)
         }
@@ -112,9 +85,9 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     public func metadata(of id: BlobID) async throws -> BlobMetadata { try await metadata(of: id, version: nil) }
 
-    private func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
+    func metadata(of id: BlobID, version: String?) async throws -> BlobMetadata {
         let subject = CloudService.Subject(blob: id, action: "look at blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, key(id), query: Self.query(version: version)) {
+        return try await send(subject, .head, name(id), query: Self.query(version: version)) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let length = response.headers["Content-Length"].flatMap({ Int64($0) }),
@@ -139,7 +112,7 @@ public struct S3BlobStorage: LockingBlobStorage {
     /// than one too many.
     public func lock(of id: BlobID, version: String?) async throws -> BlobLock? {
         let subject = CloudService.Subject(blob: id, action: "read the retention of blob '\(id)' in \(displayName)")
-        return try await send(subject, .head, key(id), query: Self.query(version: version)) {
+        return try await send(subject, .head, name(id), query: Self.query(version: version)) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
             guard let modeName = response.headers["x-amz-object-lock-mode"],
@@ -168,7 +141,7 @@ public struct S3BlobStorage: LockingBlobStorage {
         let headers: HTTPHeaders = [
             "Content-Type": "application/xml", "Content-MD5": Base64.encode(try S3Client.digest(body, id, Digest.md5)),
         ]
-        try await send(subject, .put, key(id), query: "retention=", headers: headers, body: body) {
+        try await send(subject, .put, name(id), query: "retention=", headers: headers, body: body) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
         }
@@ -226,18 +199,9 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     // MARK: Requests
 
-    private static func query(version: String?) -> String? { version.map { "versionId=\(PercentEncoding.encode($0))" } }
+    static func query(version: String?) -> String? { version.map { "versionId=\(PercentEncoding.encode($0))" } }
 
-    private func key(_ id: BlobID) -> String { configuration.prefix + id.description }
-
-    private func send<Result>(
-        _ subject: CloudService.Subject, _ method: HTTPMethod, _ key: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
-        _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
-    ) async throws -> Result {
-        try await client.send(
-            subject, method, key, query: query, headers: headers, body: body, bodyLimit: bodyLimit, interpret)
-    }
+    func name(_ id: BlobID) -> String { configuration.prefix + id.description }
 
     /// Object lock's modes; `Locked` is Azure's and Google's.
     private static func lockMode(_ mode: BlobRetention.Mode, _ id: BlobID) throws(BlobError) -> String {
@@ -251,19 +215,7 @@ public struct S3BlobStorage: LockingBlobStorage {
 
     private static func until(_ time: Timestamp) -> String { Timestamp(seconds: time.seconds).description }
 
-    // MARK: Answers
-
-    private func isMissing(_ response: HTTPResponse) -> Bool { S3Client.isMissing(response) }
-
-    private func failure(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
-        if let blob = subject.blob, isMissing(response) {
-            return CloudService.Failure(
-                error: BlobError(.notFound, blob: blob, "blob '\(blob)' is not in \(displayName)"))
-        }
-        return S3Failure.failure(response, subject, configuration)
-    }
-
-    private func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        S3Client.malformed(subject, reason)
+    func refusal(_ response: HTTPResponse, _ subject: CloudService.Subject) -> CloudService.Failure {
+        S3Failure.failure(response, subject, configuration)
     }
 }

@@ -5,7 +5,9 @@ internal import KopiaBlob
 import Secrets
 
 /// Requests to one bucket: signed, sent, repeated, explained.
-struct S3Client: Sendable {
+struct S3Client: CloudClient {
+    static let serviceName = "an S3 service"
+
     let configuration: S3Configuration
     let service: CloudService
     private let authorization: S3CredentialSource.Authorization
@@ -83,18 +85,11 @@ struct S3Client: Sendable {
             { (page: ObjectPage) in try await body(page.objects) })
     }
 
-    /// A missing object; a missing bucket is something else. HEAD has no body to tell.
+    /// HEAD has no body to tell which of the two is missing.
     static func isMissing(_ response: HTTPResponse) -> Bool {
         guard response.status == 404 else { return false }
         let code = (try? XMLReader.parse(response.body))?.value("Code")
         return code == nil || code == "NoSuchKey" || code == "NoSuchVersion"
-    }
-
-    static func malformed(_ subject: CloudService.Subject, _ reason: String) -> CloudService.Failure {
-        CloudService.Failure(
-            error: BlobError(
-                .io, blob: subject.blob, "could not \(subject.action): \(reason)",
-                hint: "check that the endpoint is an S3 service"))
     }
 }
 
@@ -103,13 +98,7 @@ enum S3ListPage {
     static func read(
         _ body: [UInt8], malformed: (String) -> CloudService.Failure
     ) throws(CloudService.Failure) -> ObjectPage {
-        let document: XMLElement
-        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
-            throw malformed("the list is not XML: \(error)")
-        }
-        guard document.name == "ListBucketResult" else {
-            throw malformed("the answer is '\(document.name)', not a list")
-        }
+        let document = try ObjectPage.document(body, "ListBucketResult", malformed)
         let isTruncated = document.value("IsTruncated") == "true"
         var page = ObjectPage(next: isTruncated ? document.value("NextContinuationToken") : nil)
         if isTruncated, page.next == nil { throw malformed("the list goes on but does not say where") }

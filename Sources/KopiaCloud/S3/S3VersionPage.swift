@@ -14,13 +14,7 @@ struct S3VersionPage: ListPage {
     init(
         _ body: [UInt8], prefix: String, malformed: (String) -> CloudService.Failure
     ) throws(CloudService.Failure) {
-        let document: XMLElement
-        do throws(XMLReader.Malformed) { document = try XMLReader.parse(body) } catch {
-            throw malformed("the list is not XML: \(error)")
-        }
-        guard document.name == "ListVersionsResult" else {
-            throw malformed("the answer is '\(document.name)', not a list of versions")
-        }
+        let document = try Self.document(body, "ListVersionsResult", malformed)
         if document.value("IsTruncated") == "true" {
             guard let key = document.value("NextKeyMarker"), !key.isEmpty else {
                 throw malformed("the list goes on but does not say where")
