@@ -37,6 +37,34 @@ struct KilledWriterTests {
         #expect(storage.writersMade >= Self.killsPerRepository)
     }
 
+    /// Moments that no random kill meets: some of a large pack is on the disk, and more was to come.
+    @Test(arguments: [256, 1024, 1536, 2048, 3072, 4096])
+    func aPackCutShortBetweenTwoWritesIsNotThere(kibibytes: Int) async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.path + "/repository"
+        let storage = try await FilesystemBlobStorage.create(path: path)
+        let format = try await CrashRepository.make(in: storage)
+        let before = CrashWork(seed: 1, number: 1)
+        var published = [try await CrashRepository.write(before, to: storage, format): before]
+        let packs = Set(try await storage.list(prefix: "p").map(\.id))
+        let command = ChildCommand(
+            CrashRepository.program("CrashWriter"), [path, "2", String(kibibytes << 10)], environment: [:])
+        let result = try await withChild(command, input: .bytes(format.formatKey.bytes)) { output in
+            var text: [UInt8] = []
+            while let chunk = try await output.read() { text += chunk }
+            return String(decoding: text, as: UTF8.self)
+        }
+        #expect(result.exit == .signalled(SIGKILL), "\(result.standardErrorText)")
+        #expect(result.value == "ready\n")
+        let onDisk = try Files.tree(path).filter { $0.contains(".tmp.") }.map { try Files.read($0).count }.max() ?? 0
+        #expect(onDisk >= (kibibytes >> 10) << 20)
+        #expect(Set(try await storage.list(prefix: "p").map(\.id)) == packs)
+        try await CrashRepository.check(storage, format, published: published)
+        let next = CrashWork(seed: 3, number: 2)
+        published[try await CrashRepository.write(next, to: storage, format)] = next
+        try await CrashRepository.check(storage, format, published: published)
+    }
+
     /// Starts a writer, kills it, and returns what it said it had published.
     private func killedWriter(
         _ path: String, _ format: RepositoryFormat, seed: UInt64, after delay: Duration

@@ -8,23 +8,29 @@ import TestSupport
 struct CrashWork {
     let seed: UInt64
     let number: Int
+    /// All of it in one pack of `largePackSize`, which goes to the disk in about ten writes.
+    var isLarge = false
 
     static let fileName = "dump"
 
     /// Small enough that the bytes fill several packs, and that each content is longer than what makes a part of a pack.
     static let packSize = 20_000
+    /// A writer keeps up to 1 MiB of a pack to itself; beyond that the beginning of the pack is on the disk while the rest is
+    /// still to come.
+    static let largePackSize = 8 << 20
 
     /// Half of it the same in every snapshot of the seed, so that there is something to deduplicate against.
     var bytes: [UInt8] {
-        SeededBytes.rnd(seed, 40_000) + SeededBytes.rnd(seed &* 1_000_003 &+ UInt64(number) &+ 1, 40_000)
+        let half = isLarge ? 2 << 20 : 40_000
+        return SeededBytes.rnd(seed, half) + SeededBytes.rnd(seed &* 1_000_003 &+ UInt64(number) &+ 1, half)
     }
 
     func write(to repository: Repository) async throws -> WrittenSnapshot {
         var options = SnapshotOptions()
         options.description = "\(seed) \(number)"
-        options.splitter = .dynamic(averageLength: 4 << 10)
+        options.splitter = .dynamic(averageLength: isLarge ? 64 << 10 : 4 << 10)
         options.compression = number % 2 == 0 ? "none" : "zstd-fastest"
-        options.checkpointInterval = number % 3 == 0 ? .milliseconds(1) : nil
+        options.checkpointInterval = number % 3 == 0 && !isLarge ? .milliseconds(1) : nil
         let bytes = bytes
         var position = 0
         return try await repository.writeSnapshot(

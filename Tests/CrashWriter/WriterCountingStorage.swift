@@ -6,8 +6,13 @@ import Synchronization
 final class WriterCountingStorage: BlobStorage {
     private let base: any BlobStorage
     private let count = Mutex(0)
+    private let afterWrite: (@Sendable (Int64) -> Void)?
 
-    init(_ base: any BlobStorage) { self.base = base }
+    /// - Parameter afterWrite: called after each write of a writer, with how many bytes it has been given.
+    init(_ base: any BlobStorage, afterWrite: (@Sendable (Int64) -> Void)? = nil) {
+        self.base = base
+        self.afterWrite = afterWrite
+    }
 
     var writersMade: Int { count.withLock { $0 } }
 
@@ -16,8 +21,10 @@ final class WriterCountingStorage: BlobStorage {
 
     func makeWriter(_ id: BlobID) async throws -> (any BlobWriter)? {
         let writer = try await base.makeWriter(id)
-        if writer != nil { count.withLock { $0 += 1 } }
-        return writer
+        guard let writer else { return nil }
+        count.withLock { $0 += 1 }
+        guard let afterWrite else { return writer }
+        return WatchedWriter(writer, afterWrite)
     }
     func get(_ id: BlobID, range: Range<Int64>?) async throws -> [UInt8] { try await base.get(id, range: range) }
     func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
@@ -29,4 +36,22 @@ final class WriterCountingStorage: BlobStorage {
     func delete(_ id: BlobID) async throws { try await base.delete(id) }
     func metadata(of id: BlobID) async throws -> BlobMetadata { try await base.metadata(of: id) }
     func list(prefix: String) async throws -> [BlobMetadata] { try await base.list(prefix: prefix) }
+}
+
+private final class WatchedWriter: BlobWriter {
+    private let base: any BlobWriter
+    private let afterWrite: @Sendable (Int64) -> Void
+
+    init(_ base: any BlobWriter, _ afterWrite: @escaping @Sendable (Int64) -> Void) {
+        self.base = base
+        self.afterWrite = afterWrite
+    }
+
+    func write(_ pieces: [[UInt8]], at offset: Int64) async throws {
+        try await base.write(pieces, at: offset)
+        afterWrite(pieces.reduce(offset) { $0 + Int64($1.count) })
+    }
+    func read(_ range: Range<Int64>) async throws -> [UInt8] { try await base.read(range) }
+    func finish() async throws { try await base.finish() }
+    func discard() async { await base.discard() }
 }

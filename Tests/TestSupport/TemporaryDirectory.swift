@@ -68,6 +68,11 @@ public enum Files {
         return names.sorted()
     }
 
+    /// The paths of all files in a folder and the folders below it, sorted.
+    public static func tree(_ path: String) -> [String] {
+        names(path).map { "\(path)/\($0)" }.flatMap { isFolder($0) ? tree($0) : [$0] }
+    }
+
     /// Copies a folder of plain files and folders.
     public static func copyTree(_ source: String, to target: String) throws {
         try makeFolder(target)
