@@ -72,14 +72,19 @@ extension Repository {
             at: location, password: password, access: options.commits ? .readWrite : .readOnly, identity: identity,
             skipsDamagedIndexes: true
         ) { repository in
-            try await translatingErrors {
-                guard let blobs = repository.blobs else {
-                    throw RepositoryError(
-                        .invalidArgument, "indexes are recovered from packs, and a repository server shows none",
-                        hint: "run this on the server's own storage")
-                }
-                return try await IndexRecoverer(blobs: blobs, options: options).run()
+            try await repository.recoverIndexes(options: options)
+        }
+    }
+
+    /// As above, in the repository that is open.
+    func recoverIndexes(options: IndexRecoveryOptions) async throws -> IndexRecovery {
+        try await translatingErrors {
+            guard let blobs else {
+                throw RepositoryError(
+                    .invalidArgument, "indexes are recovered from packs, and a repository server shows none",
+                    hint: "run this on the server's own storage")
             }
+            return try await IndexRecoverer(blobs: blobs, options: options).run()
         }
     }
 }

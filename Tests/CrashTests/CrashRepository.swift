@@ -35,11 +35,11 @@ enum CrashRepository {
 
     static func open<Result>(
         _ storage: any BlobStorage, _ format: RepositoryFormat, _ access: RepositoryAccess,
-        _ body: (Repository) async throws -> Result
+        skipsDamagedIndexes: Bool? = nil, _ body: (Repository) async throws -> Result
     ) async throws -> Result {
         var options = LocalContentStore.Options(isReadOnly: access == .readOnly)
         options.packSize = CrashWork.packSize
-        options.skipsDamagedIndexes = access == .readOnly
+        options.skipsDamagedIndexes = skipsDamagedIndexes ?? (access == .readOnly)
         let contents = try await LocalContentStore.open(storage, format: format, options: options)
         let manifests = ContentManifestStore(contents: contents)
         let repository = Repository(

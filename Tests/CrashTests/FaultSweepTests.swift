@@ -1,13 +1,13 @@
 import KopiaBlob
 import KopiaFormat
-import KopiaRepository
 import Synchronization
 import TestSupport
 import Testing
 
 @testable import CrashWriter
+@testable import KopiaRepository
 
-/// One call to the storage that goes wrong while a snapshot is written: each in turn.
+/// One call to the storage that goes wrong while a snapshot is written or a lost index is rebuilt: each in turn.
 struct FaultCase: Sendable, CustomTestStringConvertible {
     enum Kind: String, Sendable, CaseIterable {
         /// Nothing happens and the call fails.
@@ -26,12 +26,17 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     let inParts: Bool
     var testDescription: String { "\(call) \(kind.rawValue)\(inParts ? " in parts" : "")" }
 
-    private static let calls: [FaultyBlobStorage.Call] = [.get, .put, .delete, .metadata, .list]
+    private static let calls: [FaultyBlobStorage.Call] = [.get, .put, .delete, .list]
 
-    static let all =
+    static let writing =
         Kind.allCases.flatMap { kind in
             calls.map { FaultCase(call: $0, kind: kind, inParts: false) }
                 + (calls + [.makeWriter, .write, .finish]).map { FaultCase(call: $0, kind: kind, inParts: true) }
+        }
+
+    static let recovering =
+        Kind.allCases.flatMap { kind in
+            (calls + [.metadata]).map { FaultCase(call: $0, kind: kind, inParts: false) }
         }
 }
 
@@ -50,23 +55,57 @@ struct FaultSweepTests {
         return (storage, format, [id: Self.before])
     }
 
-    /// How many calls of each kind writing `during` takes, opening left out.
-    private func calls(_ call: FaultyBlobStorage.Call, inParts: Bool) async throws -> Int {
-        let (storage, format, _) = try await prepared(inParts: inParts)
-        return try await CrashRepository.open(storage, format, .readWrite) { repository in
-            let opened = storage.count(call)
-            _ = try await Self.during.write(to: repository)
-            #expect((storage.count(.makeWriter) > 0) == inParts)
-            return storage.count(call) - opened
+    /// What is interrupted.
+    private enum Operation {
+        case write
+        case recover
+
+        func run(_ repository: Repository) async throws -> String {
+            switch self {
+            case .write: return try await FaultSweepTests.during.write(to: repository).snapshot.id.description
+            case .recover:
+                var options = IndexRecoveryOptions()
+                (options.commits, options.deletesDamagedIndexes) = (true, true)
+                let recovery = try await repository.recoverIndexes(options: options)
+                #expect(recovery.unreadable == [])
+                return "recovered"
+            }
+        }
+
+        func open(
+            _ storage: FaultyBlobStorage, _ format: RepositoryFormat, _ body: (Repository) async throws -> String
+        ) async throws -> String {
+            try await CrashRepository.open(
+                storage, format, .readWrite, skipsDamagedIndexes: self == .recover, body)
+        }
+
+        /// How many calls of a kind it makes, opening left out.
+        func count(
+            _ call: FaultyBlobStorage.Call, _ storage: FaultyBlobStorage, _ format: RepositoryFormat
+        ) async throws -> Int {
+            var count = 0
+            _ = try await open(storage, format) {
+                let opened = storage.count(call)
+                defer { count = storage.count(call) - opened }
+                return try await run($0)
+            }
+            #expect(count > 0, "the sweep never gets to '\(call)'")
+            return count
         }
     }
 
-    @Test(arguments: FaultCase.all)
+    private func writingCalls(_ call: FaultyBlobStorage.Call, inParts: Bool) async throws -> Int {
+        let (storage, format, _) = try await prepared(inParts: inParts)
+        defer { #expect((storage.count(.makeWriter) > 0) == inParts) }
+        return try await Operation.write.count(call, storage, format)
+    }
+
+    @Test(arguments: FaultCase.writing)
     func whateverFailsNothingIsHalfPublished(_ item: FaultCase) async throws {
-        let count = try await calls(item.call, inParts: item.inParts)
+        let count = try await writingCalls(item.call, inParts: item.inParts)
         for nth in stride(from: 1, through: count, by: 1) {
             var (storage, format, published) = try await prepared(inParts: item.inParts)
-            if let id = try await attempt(item, nth, storage, format) { published[id] = Self.during }
+            if let id = try await attempt(item, nth, storage, format, .write) { published[id] = Self.during }
             storage.removeScripts()
             if item.kind == .crash { storage = storage.restarted() }
             #expect(storage.openWriters == 0, "the store is closed and left a blob half written")
@@ -76,14 +115,39 @@ struct FaultSweepTests {
         }
     }
 
-    /// Nil when writing failed, as it may; its error says that the storage is to blame.
+    /// A repository whose index blobs are damaged.
+    private func damaged() async throws -> (FaultyBlobStorage, RepositoryFormat, [String: CrashWork]) {
+        let (storage, format, published) = try await prepared(inParts: false)
+        let indexes = try await storage.list(prefix: "x").map(\.id)
+        #expect(!indexes.isEmpty)
+        for id in indexes { try await storage.put(id, Array("no index".utf8), retention: nil) }
+        return (storage, format, published)
+    }
+
+    @Test(arguments: FaultCase.recovering)
+    func aRecoveryThatFailsCanBeRunAgain(_ item: FaultCase) async throws {
+        let (first, format, _) = try await damaged()
+        let count = try await Operation.recover.count(item.call, first, format)
+        for nth in stride(from: 1, through: count, by: 1) {
+            var (storage, format, published) = try await damaged()
+            _ = try await attempt(item, nth, storage, format, .recover)
+            storage.removeScripts()
+            if item.kind == .crash { storage = storage.restarted() }
+            _ = try await Operation.recover.open(storage, format) { try await Operation.recover.run($0) }
+            try await CrashRepository.check(storage, format, published: published)
+            published[try await CrashRepository.write(Self.after, to: storage, format)] = Self.after
+            try await CrashRepository.check(storage, format, published: published)
+        }
+    }
+
+    /// Nil when the operation failed, as it may; its error says that the storage is to blame.
     private func attempt(
-        _ item: FaultCase, _ nth: Int, _ storage: FaultyBlobStorage, _ format: RepositoryFormat
+        _ item: FaultCase, _ nth: Int, _ storage: FaultyBlobStorage, _ format: RepositoryFormat, _ operation: Operation
     ) async throws -> String? {
         let gate = Gate()
         let error = FaultyBlobStorage.diskFull
         do {
-            return try await CrashRepository.open(storage, format, .readWrite) { repository in
+            return try await operation.open(storage, format) {
                 switch item.kind {
                 case .before: storage.script(item.call, nth: nth, .fail(error))
                 case .after: storage.script(item.call, nth: nth, .failAfterwards(error))
@@ -97,11 +161,7 @@ struct FaultSweepTests {
                     gate.open()
                 }()
                 let result: Result<String, any Error>
-                do {
-                    result = .success(try await Self.during.write(to: repository).snapshot.id.description)
-                } catch {
-                    result = .failure(error)
-                }
+                do { result = .success(try await operation.run($0)) } catch { result = .failure(error) }
                 // Whoever waits for a call that never came goes on as well.
                 gate.open()
                 await gate.wait()
@@ -119,7 +179,7 @@ struct FaultSweepTests {
         (FaultyBlobStorage.Call.put, false), (.write, true), (.finish, true),
     ])
     func whatIsStoredTooShortIsFoundAndNothingIsInvented(call: FaultyBlobStorage.Call, inParts: Bool) async throws {
-        for nth in 1...(try await calls(call, inParts: inParts)) {
+        for nth in 1...(try await writingCalls(call, inParts: inParts)) {
             let (storage, format, _) = try await prepared(inParts: inParts)
             storage.script(call, nth: nth, .short(40))
             let id = try? await CrashRepository.write(Self.during, to: storage, format)
