@@ -72,7 +72,7 @@ package struct S3Server: Sendable {
         listPageMax: Int = 1000
     ) throws -> S3BlobStorage {
         try S3BlobStorage(
-            try configuration(bucket: bucket, prefix: prefix, port: port), credentials: Self.credentials,
+            try configuration(bucket: bucket, prefix: prefix, port: port), source: .fixed(Self.credentials),
             environment: environment, listPageMax: listPageMax)
     }
 }

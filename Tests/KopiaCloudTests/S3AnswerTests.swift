@@ -31,7 +31,7 @@ struct S3AnswerTests {
         return try S3BlobStorage(
             try S3Configuration(
                 bucket: "bucket", prefix: "a b/", endpoint: "http://127.0.0.1:\(port)", connection: connection),
-            credentials: S3Credentials(accessKeyID: "AKID", secretAccessKey: Secret("s3cr3t")),
+            source: .fixed(S3Credentials(accessKeyID: "AKID", secretAccessKey: Secret("s3cr3t"))),
             environment: environment)
     }
 

@@ -25,8 +25,9 @@ struct S3RcloneTests {
         let server = try S3Server.rclone.get()
         let storage = try S3BlobStorage(
             try server.configuration(bucket: "bucket"),
-            credentials: S3Credentials(
-                accessKeyID: S3Server.credentials.accessKeyID, secretAccessKey: Secret("another-secret-key")))
+            source: .fixed(
+                S3Credentials(
+                    accessKeyID: S3Server.credentials.accessKeyID, secretAccessKey: Secret("another-secret-key"))))
         do {
             _ = try await storage.list(prefix: "")
             Issue.record("it should have been refused")
@@ -63,7 +64,7 @@ struct S3MotoTests {
     @Test func aMissingBucketIsSaid() async throws {
         let server = try S3Server.moto.get()
         let storage = try S3BlobStorage(
-            try server.configuration(bucket: "no-such-bucket"), credentials: S3Server.credentials)
+            try server.configuration(bucket: "no-such-bucket"), source: .fixed(S3Server.credentials))
         do {
             _ = try await storage.list(prefix: "")
             Issue.record("it should have been refused")

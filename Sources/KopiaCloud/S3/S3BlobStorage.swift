@@ -22,26 +22,12 @@ public struct S3BlobStorage: LockingBlobStorage, CloudBlobStorage {
     ///
     /// - Throws: `BlobError.Code.invalidStorage` when the connection's settings cannot work.
     public init(
-        _ configuration: S3Configuration, credentials: S3Credentials, environment: CloudEnvironment = .system
-    ) throws(BlobError) {
-        try self.init(configuration, credentials: credentials, environment: environment, listPageMax: 1000)
-    }
-
-    package init(
-        _ configuration: S3Configuration, credentials: S3Credentials, environment: CloudEnvironment, listPageMax: Int
-    ) throws(BlobError) {
-        try self.init(
-            configuration, source: .fixed(credentials), environment: environment, listPageMax: listPageMax)
-    }
-
-    /// With credentials that may have to be fetched and renewed.
-    public init(
         _ configuration: S3Configuration, source: S3CredentialSource, environment: CloudEnvironment = .system
     ) throws(BlobError) {
         try self.init(configuration, source: source, environment: environment, listPageMax: 1000)
     }
 
-    private init(
+    package init(
         _ configuration: S3Configuration, source: S3CredentialSource, environment: CloudEnvironment, listPageMax: Int
     ) throws(BlobError) {
         self.listPageMax = listPageMax
