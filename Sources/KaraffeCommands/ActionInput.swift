@@ -187,6 +187,15 @@ private struct ActionInputBuilder {
         return (String(text[..<sign]), String(text[text.index(after: sign)...]))
     }
 
+    /// `NAME.KEY=VALUE`, none of the first two empty; a key may have dots.
+    private static func keyed(_ text: String) -> (name: String, key: String, value: String)? {
+        guard let (path, value) = pair(text), let dot = path.firstIndex(of: "."), dot > path.startIndex else {
+            return nil
+        }
+        let key = String(path[path.index(after: dot)...])
+        return key.isEmpty ? nil : (String(path[..<dot]), key, value)
+    }
+
     // MARK: Artifacts and outputs
 
     /// The ActionSet's, then an earlier run's, then the command line's; later ones win.
@@ -212,15 +221,12 @@ private struct ActionInputBuilder {
     }
 
     private mutating func apply(artifact text: String, to artifacts: inout [RenderedArtifact]) {
-        guard let (path, value) = Self.pair(text), let dot = path.firstIndex(of: "."), dot > path.startIndex,
-            path.index(after: dot) < path.endIndex
-        else {
+        guard let (name, key, value) = Self.keyed(text) else {
             problem(
                 "artifact", "--artifact '\(text)' is not NAME.kopiaSnapshot=VALUE or NAME.KEY=VALUE",
                 hint: "for example --artifact pgBackup.kopiaSnapshot='{\"id\":\"…\"}'")
             return
         }
-        let (name, key) = (String(path[..<dot]), String(path[path.index(after: dot)...]))
         let position =
             artifacts.firstIndex { $0.name == name }
             ?? {
@@ -236,14 +242,12 @@ private struct ActionInputBuilder {
     }
 
     private mutating func apply(knownOutput text: String, to request: inout ActionRequest) {
-        guard let (path, value) = Self.pair(text), let dot = path.firstIndex(of: "."), dot > path.startIndex,
-            path.index(after: dot) < path.endIndex
-        else {
+        guard let (phase, key, value) = Self.keyed(text) else {
             problem(
                 "set-output", "--set-output '\(text)' is not PHASE.KEY=VALUE",
                 hint: "for example --set-output backupData.kopiaOutput='{\"id\":\"…\"}'")
             return
         }
-        request.knownOutputs[String(path[..<dot]), default: [:]][String(path[path.index(after: dot)...])] = value
+        request.knownOutputs[phase, default: [:]][key] = value
     }
 }
