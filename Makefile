@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 bench-s3-repository test test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 bench-s3-repository test test-release test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -56,6 +56,9 @@ bench-postgres: release ## Measure backups of a real PostgreSQL: against pg_dump
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)
+
+test-release: tools ## Run every test against optimised code, and what takes too long in debug
+	REQUIRE_SERVICES=1 swift test -c release -Xswiftc -enable-testing --scratch-path .build/test-release $(TEST_FLAGS)
 
 test-unit: packages ## Run the hermetic tests only: no servers, seconds
 	swift test $(TEST_FLAGS) --skip IntegrationTests --skip CompatibilityTests --skip CrashTests
