@@ -14,12 +14,15 @@ struct InterruptedRunnerTests {
         let folder = try TemporaryDirectory()
         let path = folder.path + "/repository"
         _ = try await CrashRepository.make(in: try await FilesystemBlobStorage.create(path: path))
+        let isUnderWay = Gate()
         let stopped = try await push(path) { writer in
+            defer { isUnderWay.open() }
             for round in 0..<8 { try await writer.write(SeededBytes.rnd(UInt64(round), 1 << 20)) }
             // The program has taken all but what the pipe holds, and would wait for more for ever.
-            try await Task.sleep(for: .seconds(60))
+            isUnderWay.open()
+            try await Task.sleep(for: .seconds(600))
         } meanwhile: { output in
-            try await Task.sleep(for: .milliseconds(700))
+            await isUnderWay.wait()
             kill(output, signal)
         }
         #expect(stopped.exit == .exited(code), "\(stopped.standardErrorText)")

@@ -128,7 +128,7 @@ struct ObjectWriterBoundTests {
             }
         }
         var last = -1
-        while last != produced.withLock({ $0 }) {
+        while last != produced.withLock({ $0 }) || store.writesInProgressMax < 3 {
             last = produced.withLock { $0 }
             try await Task.sleep(for: .milliseconds(30))
         }
