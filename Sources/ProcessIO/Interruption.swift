@@ -75,14 +75,19 @@ private enum SignalPipe {
     nonisolated(unsafe) private static var previous: [sigaction] = []
 
     static func install(_ writeEnd: Int32) {
-        signalPipeEnd = writeEnd
+        // Both globals are made here, so that no handler has to.
+        _ = handlersRunning.load(ordering: .relaxed)
+        signalPipeEnd.store(writeEnd, ordering: .sequentiallyConsistent)
         previous = watched.map { number in
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
                 // Only async-signal-safe calls here.
                 let savedErrno = errno
+                handlersRunning.add(1, ordering: .sequentiallyConsistent)
+                let end = signalPipeEnd.load(ordering: .sequentiallyConsistent)
                 var byte = UInt8(truncatingIfNeeded: number)
-                _ = write(signalPipeEnd, &byte, 1)
+                if end >= 0 { _ = write(end, &byte, 1) }
+                handlersRunning.subtract(1, ordering: .sequentiallyConsistent)
                 errno = savedErrno
             }
             action.sa_flags = SA_RESTART
@@ -92,13 +97,16 @@ private enum SignalPipe {
         }
     }
 
+    /// Returns when no handler uses the pipe any more, whatever thread it runs on: its end may be closed then.
     static func restore() {
         for (number, action) in zip(watched, previous) {
             var action = action
             sigaction(number, &action, nil)
         }
         previous = []
-        signalPipeEnd = -1
+        signalPipeEnd.store(-1, ordering: .sequentiallyConsistent)
+        // A handler takes microseconds; one on this thread is over before this is reached.
+        while handlersRunning.load(ordering: .sequentiallyConsistent) > 0 { sched_yield() }
     }
 
     static func watch(_ readEnd: Descriptor, _ handle: (Int32) -> Void) {
@@ -114,5 +122,7 @@ private enum SignalPipe {
     }
 }
 
-/// Written before the handlers are installed and after they are removed; read by the handlers only.
-nonisolated(unsafe) private var signalPipeEnd: Int32 = -1
+/// Where handlers write; -1 when nobody reads. Handlers run on any thread, and one that has begun goes on after another
+/// thread removed them.
+private let signalPipeEnd = Atomic<Int32>(-1)
+private let handlersRunning = Atomic(0)
