@@ -108,7 +108,10 @@ public final class FaultProxy: Sendable {
         guard let descriptor = Loopback.connect(port: port) else { return client.reset() }
         let upstream = ServerConnection(descriptor)
         let ends = Ends(client: client, upstream: upstream)
+        // Both connections are closed by whoever called: not while the other thread uses them.
+        defer { ends.waitForOtherThread() }
         startThread {
+            defer { ends.otherThreadIsOver() }
             // From the server to the client.
             var passed = 0
             var isHarmed = false
@@ -156,11 +159,22 @@ public final class FaultProxy: Sendable {
     private final class Ends: @unchecked Sendable {
         let client: ServerConnection
         let upstream: ServerConnection
+        private let isOver = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
         init(client: ServerConnection, upstream: ServerConnection) {
             self.client = client
             self.upstream = upstream
+            sem_init(isOver, 0, 0)
         }
+
+        deinit {
+            sem_destroy(isOver)
+            isOver.deallocate()
+        }
+
+        func otherThreadIsOver() { sem_post(isOver) }
+
+        func waitForOtherThread() { while sem_wait(isOver) != 0, errno == EINTR {} }
     }
 }
 
