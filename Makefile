@@ -1,6 +1,6 @@
 # `make` alone lists the targets. `make demo` and `make test` are all a newcomer needs.
 .DEFAULT_GOAL := help
-.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 bench-s3-repository test test-release test-unit test-integration test-crash test-compat fuzz fmt lint check clean
+.PHONY: help packages tools build release demo demo-tenants bench bench-postgres bench-large bench-s3 bench-s3-repository test test-release test-tsan test-unit test-integration test-crash test-compat fuzz fmt lint check clean
 
 SHELL := /bin/bash
 
@@ -59,6 +59,17 @@ test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 
 test-release: tools ## Run every test against optimised code, and what takes too long in debug
 	REQUIRE_SERVICES=1 swift test -c release -Xswiftc -enable-testing --scratch-path .build/test-release $(TEST_FLAGS)
+
+# A race makes the process exit with 66; pod-runner and other children of the tests are instrumented, too. No report is
+# suppressed.
+TSAN_SUITES := ProcessIO|HTTPTransport|Kopia(Blob|Cloud|Content|Object|Server|Repository)Tests|PodRunnerTests|CrashTests
+test-tsan: tools ## Run the data plane's hermetic tests and the crash tests under the Thread Sanitizer
+	mkdir -p .build/test-tsan
+	clang -O2 -c -fPIC -o .build/test-tsan/synchronization.o Tests/ThreadSanitizer/synchronization.c
+	swift build --build-tests --sanitize=thread --scratch-path .build/test-tsan $(SWIFT_FLAGS) \
+		-Xlinker $(CURDIR)/.build/test-tsan/synchronization.o
+	REQUIRE_SERVICES=1 swift test --skip-build --sanitize=thread --scratch-path .build/test-tsan $(TEST_FLAGS) \
+		--filter '$(TSAN_SUITES)'
 
 test-unit: packages ## Run the hermetic tests only: no servers, seconds
 	swift test $(TEST_FLAGS) --skip IntegrationTests --skip CompatibilityTests --skip CrashTests
