@@ -1,5 +1,5 @@
-// Linked into every executable by `make test-tsan`, in front of Swift's runtime: the Thread Sanitizer does not see into the runtime, which is not
-// instrumented, and would report what it orders as races.
+// Linked into every executable by `make test-tsan`, in front of Swift's runtime: the Thread Sanitizer does not see into the
+// runtime, which is not instrumented, and would report what it orders as races.
 //
 // A task that waits for a continuation: whoever resumes it tells the sanitizer (the runtime calls `__tsan_release`), and the
 // task learns it where it is scheduled again. A continuation that was resumed before the task came to wait for it
