@@ -8,14 +8,28 @@ import TestSupport
 enum ServerDouble {
     static let identity = RepositoryIdentity(userName: "runner", host: "client")
 
-    /// Impatient, so that what takes minutes takes a moment.
+    /// Attempts follow each other at once. Silence counts for nothing on a machine that is busy: a server has time, and is
+    /// often asked whether it is there.
     static var options: ServerOptions {
         var options = ServerOptions()
-        options.session.silenceTimeout = .milliseconds(600)
-        options.session.requestTimeout = .milliseconds(800)
+        options.session.silenceTimeout = .seconds(60)
+        options.session.requestTimeout = .seconds(60)
+        options.session.probeInterval = .milliseconds(50)
         options.connecting = RetryPolicy(attemptsMax: 4, firstDelay: .milliseconds(1), delayMax: .milliseconds(1))
         options.reconnecting = RetryPolicy(attemptsMax: 6, firstDelay: .milliseconds(1), delayMax: .milliseconds(1))
         options.closeTimeout = .seconds(2)
+        return options
+    }
+
+    /// An answer that never comes is only told by the time, and so is an end without a status before there is a session: what
+    /// takes minutes takes a moment. A server that is only slow costs an attempt.
+    static func options(for fault: KopiaServerDouble.Fault?) -> ServerOptions {
+        var options = options
+        guard let fault, fault.action == "lost" || fault.action == "nostatus" && fault.number == 0 else {
+            return options
+        }
+        options.session.silenceTimeout = .milliseconds(600)
+        options.session.requestTimeout = .milliseconds(800)
         return options
     }
 

@@ -47,7 +47,7 @@ struct ServerFaultTests {
         let state = try double.state()
         #expect(state.snapshotCount == count, "\(fault?.description ?? "")")
         guard count > 0 else { return }
-        try await ServerDouble.with(double) { repository in
+        try await ServerDouble.with(double, ServerDouble.options(for: fault)) { repository in
             let snapshots = try await repository.snapshots(includeIncomplete: true)
             #expect(snapshots.count == count)
             for snapshot in snapshots {
@@ -85,7 +85,7 @@ struct ServerFaultTests {
         for number in 0..<Self.requestCount {
             let fault = Fault("any", number, action)
             try double.reset([fault])
-            let error = try await backUp()
+            let error = try await backUp(ServerDouble.options(for: fault))
             #expect(error == nil, "\(fault): \(error?.message ?? "")")
             #expect(try double.state().faultsLeft == 0)
             try await check(1, fault)
@@ -109,7 +109,6 @@ struct ServerFaultTests {
         var options = ServerDouble.options
         options.session.requestTimeout = .seconds(600)
         options.session.silenceTimeout = .seconds(600)
-        options.session.probeInterval = .milliseconds(100)
         let fault = Fault(request, 0, "nostatus")
         try double.reset([fault])
         let error = try await backUp(options)
@@ -123,7 +122,6 @@ struct ServerFaultTests {
         var options = ServerDouble.options
         options.session.requestTimeout = .seconds(600)
         options.session.silenceTimeout = .seconds(600)
-        options.session.probeInterval = .milliseconds(50)
         var fault = Fault("flush", 0, "slow")
         fault.seconds = 0.5
         try double.reset([fault])
@@ -289,8 +287,9 @@ struct ServerFaultTests {
             try double.reset()
             #expect(try await backUp()?.message == nil)
             let count = try double.state().count(request)
-            try double.add([Fault(request, count, action)])
-            try await ServerDouble.with(double) { repository in
+            let fault = Fault(request, count, action)
+            try double.add([fault])
+            try await ServerDouble.with(double, ServerDouble.options(for: fault)) { repository in
                 let snapshot = try #require(try await repository.snapshots().first)
                 try await repository.deleteSnapshot(snapshot.id)
                 #expect(try await repository.deleteSnapshot(snapshot.id) == false)
