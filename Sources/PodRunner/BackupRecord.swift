@@ -30,6 +30,8 @@ struct BackupRecord: Sendable, Hashable {
     var privileges: PrivilegeRecord?
     /// What older servers do not know; empty in records of before.
     var needs: [VersionNeed] = []
+    /// What in the dump only a superuser may make; nil in records of before.
+    var superuserObjects: [SuperuserObject]?
     var dumpFile: String
     var dumpBytes: Int64
     var dumpProgram: String
@@ -56,6 +58,7 @@ struct BackupRecord: Sendable, Hashable {
             ],
             "database": database.json, "extensions": .array(extensions.map(\.json)), "roles": roles.json,
             "privileges": privileges?.json ?? .null, "needs": .array(needs.map(\.json)),
+            "superuserObjects": superuserObjects.map { .array($0.map(\.json)) } ?? .null,
             "dump": [
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
@@ -126,6 +129,7 @@ struct BackupRecord: Sendable, Hashable {
         roles = RoleClosure(json: value["roles"] ?? .null)
         privileges = value["privileges"].flatMap { PrivilegeRecord(json: $0) }
         needs = (value["needs"]?.arrayValue ?? []).compactMap { VersionNeed(json: $0) }
+        superuserObjects = value["superuserObjects"]?.arrayValue?.compactMap { SuperuserObject(json: $0) }
         let dump = value["dump"]
         dumpFile = dump?["file"]?.stringValue ?? ""
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
@@ -156,6 +160,8 @@ struct BackupRecord: Sendable, Hashable {
         roles = session.roles
         privileges = session.privileges
         needs = session.needs
+        // pg_dump of some tables has neither event triggers nor publications.
+        superuserObjects = options.scope.tables.isEmpty ? session.superuserObjects : []
         self.dumpFile = dumpFile
         self.dumpBytes = dumpBytes
         dumpProgram = "pg_dump \(options.program.version)"

@@ -252,6 +252,17 @@ extension String {
     }
 }
 
+/// Of restores by administrators of managed servers.
+struct SuperuserObjectsOption: ParsableArguments, Sendable {
+    @Flag(
+        help: ArgumentHelp(
+            "Leave out what only a superuser may make and this role may not, and name it.",
+            discussion: """
+                Event triggers, and publications FOR ALL TABLES or FOR TABLES IN SCHEMA, as the backup recorded them. Without it they                 are in the way of the restore, before anything is touched (exit 4).
+                """))
+    var leaveOutSuperuserObjects = false
+}
+
 /// How many connections a restore opens beside its own.
 struct JobsOption: ParsableArguments, Sendable {
     @Option(

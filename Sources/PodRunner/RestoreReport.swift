@@ -35,6 +35,8 @@ struct RestoreReport: Sendable {
     var comparedRoles: Int?
     /// Owners, privileges, memberships and rights that were lost, where that is allowed.
     var lostRights: [String] = []
+    /// What the connected role may not make, where leaving it out is allowed.
+    var leftOutObjects: [String] = []
     /// What roles can do and could not when the backup was made.
     var gainedRights: [String] = []
     var wasPlacedBefore = false
@@ -74,7 +76,7 @@ struct RestoreReport: Sendable {
                     "gained": .array(gainedRights.map { .string($0) }),
                 ]
             } ?? .null,
-            "drill": .bool(isDrill),
+            "leftOut": .array(leftOutObjects.map { .string($0) }), "drill": .bool(isDrill),
             "failure": failure.map { ["exitCode": .integer(Int64($0.exitCode)), "message": .string($0.message)] }
                 ?? .null,
             "alreadyInPlace": .bool(wasPlacedBefore),
@@ -109,6 +111,7 @@ struct RestoreReport: Sendable {
             lines += texts.prefix(20).map { "  \($0)" }
             if texts.count > 20 { lines.append("  and \(texts.count - 20) more") }
         }
+        listed("left out, as --leave-out-superuser-objects allows", leftOutObjects)
         listed("lost, as --allow-lost-rights allows", lostRights)
         listed("more than when the backup was made", gainedRights)
         if let comparedRoles, lostRights.isEmpty {

@@ -21,6 +21,8 @@ struct RestoreChoices: Sendable {
     var isDrill = false
     /// Whether owners, privileges and rights that the backup has and the restored database has not are told and no error.
     var allowsLostRights = false
+    /// Whether what only a superuser may make, and the connected role may not, is left out.
+    var leavesOutSuperuserObjects = false
 
     /// When a database replaced now may be dropped, in whole seconds.
     func keepUntil(_ now: Timestamp) -> Timestamp { Timestamp(seconds: now.seconds).adding(seconds: keepSeconds) }
@@ -209,9 +211,11 @@ struct RestoreRun: Sendable {
         demand.keepsReplaced = choices.keepSeconds > 0 && !choices.inPlace
 
         demand.targetSpace = choices.targetSpace
+        demand.leavesOutSuperuserObjects = choices.leavesOutSuperuserObjects
         if let record {
             demand.grantees = record.privileges?.roles
             demand.privileges = record.privileges
+            demand.superuserObjects = record.superuserObjects
             demand.tablespaces = record.database.tablespaces
         } else {
             demand.tablespaces = try await file.tablespacesOfBeginning()

@@ -78,11 +78,14 @@ extension RestoreRun {
         let beat = Heartbeat("restored", of: file.length, context)
         let digester = Mutex(record?.tables.map { CopyDigester(key: $0.key) })
         let side = settings.with(database: journal.sideName)
+        let unwanted =
+            choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
         let loaded = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
                 try await client.liftTimeLimits()
                 var loader = DumpLoader(client)
                 loader.jobs = choices.jobs
+                loader.unwanted = unwanted
                 loader.beforeSection = { [context] count, connections in
                     beat.willBuild(count)
                     context.note(
@@ -111,6 +114,7 @@ extension RestoreRun {
         for statement in loaded.leftOut {
             report.warnings.append("left out, unknown or not allowed here: \(statement)")
         }
+        report.leftOutObjects = loaded.leftOutObjects.map(\.description)
         report.warnings += loaded.warnings.map { "the server warned: \($0)" }
         report.statements = loaded.statements
         if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }

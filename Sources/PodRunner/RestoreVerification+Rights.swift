@@ -46,7 +46,9 @@ extension RestoreRun {
                 + (texts.count > 20 ? ["  and \(texts.count - 20) more"] : [])
         }
         let lines =
-            listed("\(lost.count) owners or privileges of the backup are lost in the restored database", lost)
+            listed(
+                "\(lost.count) \(lost.count == 1 ? "owner or privilege of the backup is" : "owners or privileges of the backup are") lost in the restored database",
+                lost)
             + listed("roles can do less than when the backup was made", rights)
         throw PodRunnerError(
             .verification, lines.joined(separator: "\n"),

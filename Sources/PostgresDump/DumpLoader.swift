@@ -3,7 +3,7 @@ import Synchronization
 /// Runs a plain dump on a database, statement by statement.
 ///
 /// The first error ends it. psql's own commands are never run (`DumpLexer`). Left out, because a database newer or older
-/// than the dump needs it: settings by list, and the DROPs a `--clean` dump starts with.
+/// than the dump needs it: settings by list, and the DROPs a `--clean` dump starts with; and `unwanted` objects.
 ///
 /// Concurrency and memory: one connection, on which one statement or one chunk of rows runs at a time; with `jobs` more than
 /// that for the time indexes and constraints are built (`ParallelSection`).
@@ -22,6 +22,8 @@ public struct DumpLoader: Sendable {
         public var statements = 0
         /// Statements left out because the target does not know them.
         public var leftOut: [String] = []
+        /// Those of `unwanted` that the dump has.
+        public var leftOutObjects: [SuperuserObject] = []
         /// DROPs of a `--clean` dump, left out because the database is new.
         public var leftOutDrops = 0
         /// Warnings of the server, 100 at most.
@@ -33,6 +35,8 @@ public struct DumpLoader: Sendable {
     let client: PostgresClient
     /// Run after each `CREATE SCHEMA` with the schema's name.
     public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
+    /// Left out, with whatever the dump says of them.
+    public var unwanted: [SuperuserObject] = []
     /// How many connections build indexes and constraints, 1 for the loader's own.
     public var jobs = 1
     /// Called with the number of indexes and constraints that are built now, and of connections.
@@ -50,7 +54,7 @@ public struct DumpLoader: Sendable {
     public func load(
         _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws -> Report {
-        let state = Mutex(LoadState(selection: selection))
+        let state = Mutex(LoadState(selection: selection, unwanted: unwanted))
         try await source { chunk in
             let pieces = try state.withLock { state in
                 state.report.bytes += Int64(chunk.count)
@@ -237,7 +241,11 @@ private struct LoadState {
     /// Still among the settings and DROPs a dump starts with.
     var isInStart = true
 
-    init(selection: TableSelection?) { self.selection = selection }
+    private let unwanted: [SuperuserObject]
+
+    init(selection: TableSelection?, unwanted: [SuperuserObject]) {
+        (self.selection, self.unwanted) = (selection, unwanted)
+    }
 
     mutating func begin(copy statement: DumpStatement) {
         copy = statement
@@ -262,6 +270,10 @@ private struct LoadState {
             let name = text.dropFirst(4).prefix { $0 != " " && $0 != "=" }
             guard let since = DumpLoader.knownSettings[String(name)], since > targetMajor else { return true }
             report.leftOut.append(text)
+            return false
+        }
+        if let object = unwanted.first(where: statement.concerns) {
+            if !report.leftOutObjects.contains(object) { report.leftOutObjects.append(object) }
             return false
         }
         guard isInStart else { return true }

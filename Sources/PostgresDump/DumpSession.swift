@@ -9,6 +9,7 @@ public struct DumpSession: Sendable {
     public let roles: RoleClosure
     public let privileges: PrivilegeRecord
     public let needs: [VersionNeed]
+    public let superuserObjects: [SuperuserObject]
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
     /// Tables with rows of their own, for progress; partitioned tables have none.
@@ -37,7 +38,9 @@ public struct DumpSession: Sendable {
                 extensions: try await DatabaseExtension.all(in: client),
                 roles: try await RoleClosure.read(from: client),
                 privileges: try await PrivilegeRecord.read(from: client),
-                needs: try await VersionNeed.all(in: client), snapshot: try snapshot.required("snapshot"),
+                needs: try await VersionNeed.all(in: client),
+                superuserObjects: try await SuperuserObject.all(in: client),
+                snapshot: try snapshot.required("snapshot"),
                 tableCount: try await client.query(tableCountSQL).single().integer("count"),
                 copySettings: CopyTextSettings(
                     encoding: database.encoding, monetaryLocale: try money.required("locale")),

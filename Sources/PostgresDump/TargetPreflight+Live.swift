@@ -43,18 +43,20 @@ extension TargetPreflight {
         let subscriptions = try counts.integer("subscriptions")
         guard prepared == 0 else {
             return PreflightCheck(
-                "replication", .noGo, "\(prepared) prepared transactions keep the database from being renamed",
-                hint: "COMMIT PREPARED or ROLLBACK PREPARED them (pg_prepared_xacts)")
+                "replication", .noGo,
+                "\(prepared) prepared \(prepared == 1 ? "transaction keeps" : "transactions keep") the database from being renamed",
+                hint: "COMMIT PREPARED or ROLLBACK PREPARED (pg_prepared_xacts)")
         }
         guard subscriptions == 0 else {
             return PreflightCheck(
                 "replication", .noGo,
-                "\(subscriptions) subscriptions receive into the database: what they bring would go to the replaced one",
-                hint: "drop or disable them, restore, then make them again")
+                "\(subscriptions) \(subscriptions == 1 ? "subscription receives" : "subscriptions receive") into the database: what comes in would go to the replaced one",
+                hint: "drop or disable what receives, restore, then make it again")
         }
         guard slots == 0 else {
             return PreflightCheck(
-                "replication", .warning, "\(slots) logical replication slots stay with the replaced database",
+                "replication", .warning,
+                "\(slots) logical replication \(slots == 1 ? "slot stays" : "slots stay") with the replaced database",
                 hint: "what reads them must be set up again; the replaced database cannot be dropped before them")
         }
         return PreflightCheck("replication", .go, "no prepared transactions, subscriptions or logical slots")
@@ -81,9 +83,9 @@ extension TargetPreflight {
                 """
             ).single()
         }
-        let found = [("publications", "publications"), ("triggers", "event triggers"), ("servers", "foreign servers")]
+        let found = [("publications", "publication"), ("triggers", "event trigger"), ("servers", "foreign server")]
             .compactMap { column, name in
-                row.text(column).flatMap { $0 == "0" ? nil : "\($0) \(name)" }
+                row.text(column).flatMap { $0 == "0" ? nil : "\($0) \(name)\($0 == "1" ? "" : "s")" }
             }
         guard !found.isEmpty else {
             return PreflightCheck("contents", .go, "no publications, event triggers or foreign servers")

@@ -54,6 +54,10 @@ public struct RestoreDemand: Sendable {
     public var grantees: Set<String>?
     /// Owners and grants in the dump; nil when not recorded.
     public var privileges: PrivilegeRecord?
+    /// What in the dump only a superuser may make; nil when not recorded.
+    public var superuserObjects: [SuperuserObject]?
+    /// Whether what the role may not make of these is left out.
+    public var leavesOutSuperuserObjects = false
     /// Tablespaces that the dump or the database's settings name.
     public var tablespaces: Set<String> = []
     /// Bytes of the server's storage, as somebody says: no statement tells.
@@ -111,6 +115,7 @@ public struct TargetPreflight: Sendable {
         checks.append(try await roles())
         checks.append(try await grantees())
         if let rights = try await rights() { checks.append(rights) }
+        if let superuser = try await superuserObjects() { checks.append(superuser) }
         checks.append(try await tablespaces())
         checks.append(try await extensions())
         checks.append(try await locale())

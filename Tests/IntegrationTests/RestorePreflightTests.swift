@@ -79,7 +79,7 @@ extension IntegrationTests {
                 make:
                     "CREATE SUBSCRIPTION incoming CONNECTION 'host=192.0.2.1' PUBLICATION p WITH (connect = false, slot_name = NONE)",
                 undo: "DROP SUBSCRIPTION incoming", inDatabase: true, verdict: "NO-GO", check: "replication",
-                finding: "1 subscriptions receive into the database"),
+                finding: "1 subscription receives into the database"),
             Obstacle(
                 make: """
                     CREATE PUBLICATION outgoing FOR ALL TABLES;
@@ -87,14 +87,15 @@ extension IntegrationTests {
                     CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION noted()
                     """,
                 undo: "DROP EVENT TRIGGER noting; DROP FUNCTION noted; DROP PUBLICATION outgoing", inDatabase: true,
-                verdict: "WARN", check: "contents", finding: "the database has 1 publications, 1 event triggers"),
+                verdict: "WARN", check: "contents", finding: "the database has 1 publication, 1 event trigger"),
         ]
 
         @Test func whatIsInTheWayIsNamedAndNothingIsTouched() async throws {
             try await RestoreScene.with("blocked", rows: 10, setup: "CREATE EXTENSION citext") { bench, scene in
                 let pair = scene.pair
                 let checks = [
-                    "version", "writable", "privileges", "roles", "grants", "tablespaces", "extensions", "locale",
+                    "version", "writable", "privileges", "roles", "grants", "superuser", "tablespaces", "extensions",
+                    "locale",
                     "target",
                     "space", "connected", "replication", "tablespace", "contents", "leftovers",
                 ]
@@ -198,7 +199,7 @@ extension IntegrationTests {
         }
 
         /// The line of a check, and below it what to do.
-        private static func expect(
+        static func expect(
             _ outcome: Program.Outcome, _ verdict: String, _ check: String, _ finding: String
         ) throws {
             let lines = outcome.output.split(separator: "\n")

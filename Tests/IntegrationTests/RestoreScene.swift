@@ -23,9 +23,11 @@ struct RestoreScene: Sendable {
         ]
     }
 
-    /// - Parameter setup: run by the application's role before the backup.
+    /// - Parameters:
+    ///   - setup: run by the application's role before the backup.
+    ///   - above: run by the superuser after it.
     static func with(
-        _ name: String, rows: Int = 300, setup: String = "",
+        _ name: String, rows: Int = 300, setup: String = "", bySuperuser above: String = "",
         _ body: (borrowing Workbench, RestoreScene) async throws -> Void
     ) async throws {
         let pair = try PostgresPair.running()
@@ -38,6 +40,7 @@ struct RestoreScene: Sendable {
             CREATE ROLE \(name)admin LOGIN CREATEDB CREATEROLE PASSWORD 'admin' IN ROLE pg_signal_backend, pg_monitor
             """)
         if !setup.isEmpty { try await pair.sql("SET ROLE \(name);\n" + setup, database: name + "db") }
+        if !above.isEmpty { try await pair.superuser(above, database: name + "db") }
         try await pair.waitForStandby()
         let bench = try Workbench(pair)
         try await bench.makeRepository()

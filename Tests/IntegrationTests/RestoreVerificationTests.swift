@@ -35,7 +35,7 @@ extension IntegrationTests {
                 id: "a grant taken away", find: "GRANT SELECT ON TABLE \"public\".\"items\"",
                 replacement: "-- GRANT SELECT ON TABLE \"public\".\"items\"", exit: 6,
                 messages: [
-                    "1 owners or privileges of the backup are lost in the restored database:",
+                    "1 owner or privilege of the backup is lost in the restored database:",
                     "SELECT on table public.items to tamperedreader",
                 ]),
             Case(

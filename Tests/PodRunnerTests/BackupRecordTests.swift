@@ -34,6 +34,17 @@ import Testing
         #expect(try BackupRecord(parsing: record.text) == record)
     }
 
+    /// A record of before does not tell; kinds of later programs are passed over.
+    @Test func whatOnlyASuperuserMayMakeIsRead() throws {
+        #expect(try BackupRecord(parsing: Array(Self.text.utf8)).superuserObjects == nil)
+        let objects =
+            #"[{"kind":"event trigger","name":"a b"},{"kind":"of later","name":"c"},"x",{"kind":"event trigger"}]"#
+        let text = Self.text.replacing("\"unknown\":[]", with: "\"superuserObjects\":\(objects)")
+        let record = try BackupRecord(parsing: Array(text.utf8))
+        #expect(record.superuserObjects == [SuperuserObject(.eventTrigger, "a b")])
+        #expect(try BackupRecord(parsing: record.text) == record)
+    }
+
     @Test func aRecordThatARestoreWouldNotReadIsMadeSmaller() throws {
         var record = try BackupRecord(parsing: Array(Self.text.utf8))
         let small = record.text.count

@@ -44,6 +44,29 @@ import Testing
         #expect(parsed.isHarmlessWithoutPermission == isHarmless)
     }
 
+    @Test(
+        arguments: [
+            ("CREATE EVENT TRIGGER \"a \"\"b\" ON \"ddl_command_end\"", true, false),
+            ("ALTER EVENT TRIGGER \"a \"\"b\" OWNER TO \"c\";", true, false),
+            ("COMMENT ON EVENT TRIGGER \"a \"\"b\" IS 'x';", true, false),
+            ("SECURITY LABEL FOR \"p q\" ON EVENT TRIGGER \"a \"\"b\" IS 'x';", true, false),
+            ("CREATE EVENT TRIGGER \"a\" ON ddl_command_end;", false, false),
+            ("CREATE PUBLICATION everything FOR ALL TABLES;", false, true),
+            ("ALTER PUBLICATION \"everything\" ADD TABLES IN SCHEMA \"s\";", false, true),
+            ("COMMENT ON PUBLICATION \"everything\" IS 'x';", false, true),
+            ("SECURITY LABEL FOR p ON PUBLICATION \"everything\" IS 'x';", false, true),
+            ("CREATE PUBLICATION \"everything else\";", false, false),
+            ("CREATE PUBLICATION \"a \"\"b\";", false, false), ("CREATE TABLE \"everything\" ();", false, false),
+            ("SECURITY LABEL FOR p ON TABLE \"everything\" IS 'x';", false, false),
+        ])
+    func whatBelongsToObjectsThatAreLeftOut(_ statement: String, _ ofTrigger: Bool, _ ofPublication: Bool) {
+        let parsed = DumpStatement(text: Array(statement.utf8), line: 1, isCopyFromInput: false)
+        #expect(parsed.concerns(SuperuserObject(.eventTrigger, "a \"b")) == ofTrigger)
+        for kind in [SuperuserObject.Kind.publicationOfAllTables, .publicationOfSchemas] {
+            #expect(parsed.concerns(SuperuserObject(kind, "everything")) == ofPublication)
+        }
+    }
+
     @Test func membershipsOfSeveralGrantorsAreOne() {
         func membership(_ member: String, _ admin: Bool, _ inherit: Bool?, _ set: Bool?) -> RoleMembership {
             RoleMembership(role: "r", member: member, withAdmin: admin, withInherit: inherit, withSet: set)

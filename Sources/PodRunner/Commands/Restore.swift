@@ -104,6 +104,7 @@ struct Restore: PodRunnerAction {
                 """))
     var allowLostRights = false
 
+    @OptionGroup var superuserObjects: SuperuserObjectsOption
     @OptionGroup var parallelism: JobsOption
 
     @Option(
@@ -142,7 +143,8 @@ struct Restore: PodRunnerAction {
     var choices: RestoreChoices {
         RestoreChoices(
             replace: replace, inPlace: inPlace, keepSeconds: keepSeconds, heartbeat: heartbeat, jobs: parallelism.jobs,
-            targetSpace: targetSpace.flatMap(Self.bytes), allowsLostRights: allowLostRights)
+            targetSpace: targetSpace.flatMap(Self.bytes), allowsLostRights: allowLostRights,
+            leavesOutSuperuserObjects: superuserObjects.leaveOutSuperuserObjects)
     }
 
     /// `512M`, `64G`, `64GiB`, `2T`, in powers of 1024; at most 2⁵⁰.

@@ -30,6 +30,7 @@ struct Verify: PodRunnerAction {
         help: ArgumentHelp("The dump's path, as given to backup.", valueName: "path"))
     var path: String = "backup.sql"
 
+    @OptionGroup var superuserObjects: SuperuserObjectsOption
     @OptionGroup var parallelism: JobsOption
 
     @Option(help: ArgumentHelp("Database to connect to for creating and dropping.", valueName: "name"))
@@ -75,7 +76,8 @@ struct Verify: PodRunnerAction {
                 settings: settings, database: restoreInto, snapshot: id.description, record: record, file: file,
                 application: nil,
                 choices: RestoreChoices(
-                    replace: true, heartbeat: heartbeat, jobs: parallelism.jobs, isDrill: true), context: context)
+                    replace: true, heartbeat: heartbeat, jobs: parallelism.jobs, isDrill: true,
+                    leavesOutSuperuserObjects: superuserObjects.leaveOutSuperuserObjects), context: context)
             var report = run.drillReport()
             do {
                 try await PodRunnerError.namingDamage(

@@ -84,8 +84,10 @@ enum CatalogLook {
             """, "create them by hand after a restore, if they are wanted there"
         ),
         (
-            "publications", .note, "publications; those FOR ALL TABLES need a superuser to restore",
-            "SELECT pubname AS name FROM pg_catalog.pg_publication", "see to it that the target's user may create them"
+            "publications", .note,
+            "publications; those FOR ALL TABLES or FOR TABLES IN SCHEMA need a superuser to restore",
+            "SELECT pubname AS name FROM pg_catalog.pg_publication",
+            "restore as a superuser, or leave those out: restore --leave-out-superuser-objects"
         ),
         (
             "event-triggers", .note, "event triggers, which need a superuser to restore",
@@ -94,7 +96,7 @@ enum CatalogLook {
             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                               WHERE d.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND d.objid = e.oid
                                 AND d.deptype = 'e')
-            """, "see to it that the target's user may create them"
+            """, "restore as a superuser, or leave them out: restore --leave-out-superuser-objects"
         ),
         (
             "user-mappings", .warning, "user mappings of foreign servers whose passwords this user cannot see",
