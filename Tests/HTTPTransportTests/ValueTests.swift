@@ -67,6 +67,22 @@ struct HeadReaderTests {
         return lines.map { reader.line(Array($0.utf8)) }.filter { $0 != .none }
     }
 
+    /// libcurl joins the lines that come while a transfer is held back; a trailer must not swallow the next one.
+    @Test(arguments: [1, 2, 3, 5, 100]) func linesThatComeTogetherAreSeveral(piece: Int) {
+        let lines = [
+            "HTTP/2 200 \r\n", "a: 1\r\n", "b: 2\r\n", "\r\n", "grpc-status: 0\r\n", "x-bytes: 7\r\n", "\r\n",
+        ]
+        var reader = HeadReader()
+        let events = stride(from: 0, to: lines.count, by: piece).flatMap { start in
+            reader.lines(Array(lines[start..<min(start + piece, lines.count)].joined().utf8))
+        }
+        #expect(
+            events.filter { $0 != .none } == [
+                .head(HTTPResponseHead(status: 200, headers: headers([("a", "1"), ("b", "2")]), version: .http2)),
+                .trailer(name: "grpc-status", value: "0"), .trailer(name: "x-bytes", value: "7"),
+            ])
+    }
+
     @Test func interimResponsesAreSkippedAndTrailersFollow() {
         #expect(
             events([

@@ -16,6 +16,13 @@ struct HeadReader {
     private var isComplete = false
     private var bytes = 0
 
+    /// Takes what libcurl hands out: one line, or several joined when they came while the transfer was held back.
+    mutating func lines(_ bytes: some Collection<UInt8>) -> [Event] {
+        var parts = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        if parts.count > 1, parts.last?.isEmpty == true { parts.removeLast() }
+        return parts.map { line($0) }
+    }
+
     /// Takes one line, with or without its line break.
     mutating func line(_ line: some Collection<UInt8>) -> Event {
         bytes += line.count

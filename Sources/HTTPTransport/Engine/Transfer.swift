@@ -92,7 +92,7 @@ final class Transfer {
         options.pointer(CURLOPT_WRITEDATA, context)
         options.data(CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             guard let transfer = Transfer.from(context) else { return 0 }
-            return transfer.acceptLine(UnsafeRawBufferPointer(start: bytes, count: size * count))
+            return transfer.acceptLines(UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
         options.pointer(CURLOPT_HEADERDATA, context)
     }
@@ -172,18 +172,20 @@ final class Transfer {
         }
     }
 
-    private func acceptLine(_ bytes: UnsafeRawBufferPointer) -> Int {
-        switch reader.line(bytes) {
-        case .none: break
-        case .head(let head):
-            let expected = head.headers["Content-Length"].flatMap { Int($0) }
-            exchange.update { $0.receivedHead(head, expectedBytes: expected) }
-        case .trailer(let name, let value): exchange.update { $0.receivedTrailer(name, value) }
-        case .malformed(let reason):
-            failure = HTTPError(
-                .protocolViolation, "\(exchange.request.method) \(exchange.request.url): \(reason)",
-                hint: "check that host and port are those of the service")
-            return 0
+    private func acceptLines(_ bytes: UnsafeRawBufferPointer) -> Int {
+        for event in reader.lines(bytes) {
+            switch event {
+            case .none: break
+            case .head(let head):
+                let expected = head.headers["Content-Length"].flatMap { Int($0) }
+                exchange.update { $0.receivedHead(head, expectedBytes: expected) }
+            case .trailer(let name, let value): exchange.update { $0.receivedTrailer(name, value) }
+            case .malformed(let reason):
+                failure = HTTPError(
+                    .protocolViolation, "\(exchange.request.method) \(exchange.request.url): \(reason)",
+                    hint: "check that host and port are those of the service")
+                return 0
+            }
         }
         return bytes.count
     }
