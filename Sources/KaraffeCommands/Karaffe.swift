@@ -26,7 +26,7 @@ public struct Karaffe: AsyncParsableCommand {
     /// Parses the arguments, runs the command and ends the process.
     public static func main() async {
         BrokenPipes.ignore()
-        Glibc.exit(await run(Array(CommandLine.arguments.dropFirst())))
+        endProcess(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
     /// Runs the command.

@@ -10,6 +10,11 @@ protocol PodRunnerAction: ParsableCommand, Sendable {
 
 /// The whole of `pod-runner` behind its `main`.
 public enum PodRunnerMain {
+    /// Runs a command line and ends the process with its exit code.
+    public static func runAndEnd(arguments: [String], environment: [String: String]) async -> Never {
+        endProcess(await run(arguments: arguments, environment: environment))
+    }
+
     /// Runs a command line.
     ///
     /// - Parameter arguments: with the program's own name first; under the name `kando` it behaves as kando does.

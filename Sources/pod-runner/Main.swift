@@ -4,7 +4,7 @@ import PodRunner
 @main
 struct Main {
     static func main() async {
-        exit(await PodRunnerMain.run(arguments: CommandLine.arguments, environment: Main.environment()))
+        await PodRunnerMain.runAndEnd(arguments: CommandLine.arguments, environment: Main.environment())
     }
 
     /// The process's environment. Names and values that are not UTF-8 are repaired, as nobody here could use them.

@@ -77,6 +77,18 @@ struct ImportTests {
         #expect(wrong.sorted() == [])
     }
 
+    /// `exit` frees what other threads still use; `endProcess` does not.
+    @Test func nobodyCallsExit() {
+        let files = Repository.files(under: "Sources", endingWith: ".swift")
+        let calls = files.flatMap { file in
+            Repository.lines(file).filter { $0.firstMatch(of: #/(^|\s|\(|Glibc\.)exit\([^)]/#) != nil }.map {
+                "\(file): \($0)"
+            }
+        }
+        #expect(files.count > 300)
+        #expect(calls == [])
+    }
+
     @Test(arguments: Room.doors.keys.sorted()) func outsideModulesEnterThroughTheirDoor(_ module: String) {
         let users = Room.all.map(\.name).filter { name in
             Repository.files(under: "Sources/" + name, endingWith: ".swift").contains {
