@@ -145,7 +145,8 @@ struct BackupJob: Sendable {
                     $0.path == BackupRecord.fileName
                 })?.entry
             else { return nil }
-            let record = try BackupRecord(parsing: await repository.openFile(entry).readAll(limit: BackupRecord.bytesMax))
+            let bytes = try await repository.openFile(entry).readAll(limit: BackupRecord.bytesMax)
+            let record = try BackupRecord(parsing: bytes)
             return record.scope == options.scope.scope && record.database.name == database ? record : nil
         } catch let error as RepositoryError {
             context.note("warning: the last backup cannot be looked at, there is no estimate: \(error.message)")
