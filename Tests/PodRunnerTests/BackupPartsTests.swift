@@ -127,22 +127,25 @@ import Testing
 }
 
 @Suite struct BackupDeadlineTests {
+    private static func deadline(_ seconds: Int64?) -> BackupDeadline {
+        BackupDeadline(span: seconds.map { TimeSpan(seconds: $0) }, start: Timestamp(seconds: 5000))
+    }
+
     @Test func workThatEndsInTimeIsDone() async throws {
-        #expect(try await BackupDeadline.within(TimeSpan(seconds: 60)) { 7 } == 7)
-        #expect(try await BackupDeadline.within(nil) { 8 } == 8)
+        #expect(try await Self.deadline(60).within { 7 } == 7)
+        #expect(try await Self.deadline(nil).within { 8 } == 8)
     }
 
     @Test func workThatFailsSaysWhy() async throws {
         await #expect(throws: PostgresError.self) {
-            try await BackupDeadline.within(TimeSpan(seconds: 60)) { () throws -> Int in throw PostgresError(.dump, "x")
-            }
+            try await Self.deadline(60).within { () throws -> Int in throw PostgresError(.dump, "x") }
         }
     }
 
     @Test func workThatIsTooSlowIsStoppedAndAwaited() async throws {
         let stopped = Mutex(false)
         let error = await #expect(throws: PodRunnerError.self) {
-            try await BackupDeadline.within(TimeSpan(seconds: 0)) {
+            try await Self.deadline(0).within {
                 do {
                     try await Task.sleep(for: .seconds(600))
                 } catch {
@@ -165,15 +168,34 @@ import Testing
         let estimate = try #require(DumpEstimate(last: record, databaseBytes: 3_000))
         #expect(estimate.bytes == 6_000)
         #expect(estimate.seconds == 1800)
-        #expect(BackupDeadline.warning(estimate, left: TimeSpan(seconds: 1801)) == nil)
-        #expect(BackupDeadline.warning(estimate, left: nil) == nil)
-        let warning = BackupDeadline.warning(estimate, left: TimeSpan(seconds: 1200))
+        let start = Timestamp(seconds: 5000)
+        #expect(Self.deadline(1801).warning(estimate, at: start) == nil)
+        #expect(Self.deadline(nil).warning(estimate, at: start) == nil)
+        #expect(Self.deadline(1801).warning(nil, at: Timestamp(seconds: 9000)) == nil)
+        let warning = "warning: at the last backup's rate this one takes about 30m, and of the deadline of "
+        #expect(Self.deadline(1200).warning(estimate, at: start)?.hasPrefix(warning + "20m there are 20m left") == true)
+        // A second attempt has less.
+        let later = Timestamp(seconds: 5600)
+        #expect(Self.deadline(2400).warning(estimate, at: later) == nil)
         #expect(
-            warning?.hasPrefix("warning: at the last backup's rate this one takes about 30m, the deadline is 20m")
-                == true)
+            Self.deadline(2340).warning(estimate, at: later)?.hasPrefix(warning + "39m there are 29m left") == true)
+        #expect(
+            Self.deadline(60).warning(estimate, at: later)?.hasPrefix(warning + "1m there are 0s left") == true)
         #expect(DumpEstimate(last: nil, databaseBytes: 1) == nil)
         record.databaseBytes = 0
         #expect(DumpEstimate(last: record, databaseBytes: 1) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ([600, 900], 2, 1501, nil), ([600, 900], 2, 1499, "2 databases take about 25m, and"),
+            ([600, 900], 5, 1499, "2 of the 5 databases, without the others, take about 25m, and"),
+            ([600], 1, 300, "1 database take about 10m, and"), ([], 3, 1, nil), ([.infinity], 1, 1, nil),
+        ] as [([Double], Int, Int64, String?)])
+    func theLastOfSeveralWarnEarly(_ last: [Double], _ count: Int, _ span: Int64, _ text: String?) {
+        let warning = Self.deadline(span).warning(lastOfEach: last, of: count, at: Timestamp(seconds: 5000))
+        let start = "warning: at the last backups' rate those of "
+        #expect(text == nil ? warning == nil : warning?.hasPrefix(start + (text ?? "")) == true, "\(warning ?? "nil")")
     }
 
     @Test(arguments: [(1, 5), (2, 10), (3, 20), (7, 300), (100, 300)] as [(Int, Int64)])

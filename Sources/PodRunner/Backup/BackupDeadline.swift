@@ -1,14 +1,16 @@
 import GoFormats
 import RunnerContract
 
-/// Ends work that takes too long.
-enum BackupDeadline {
-    /// - Parameters:
-    ///   - span: nil for no limit.
-    ///   - isPartial: whether snapshots made before it was over stay.
+/// Ends work that takes too long, and says early that it will.
+struct BackupDeadline: Sendable {
+    /// Nil for no limit.
+    let span: TimeSpan?
+    let start: Timestamp
+
+    /// - Parameter isPartial: whether snapshots made before it was over stay.
     /// - Throws: `PodRunnerError` with exit code 143 when the time is over; what `body` throws.
-    static func within<Value: Sendable>(
-        _ span: TimeSpan?, isPartial: Bool = false, _ body: @escaping @Sendable () async throws -> Value
+    func within<Value: Sendable>(
+        isPartial: Bool = false, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard let span else { return try await body() }
         return try await withThrowingTaskGroup(of: Value?.self) { group in
@@ -39,12 +41,27 @@ enum BackupDeadline {
     ///
     /// A warning and no refusal: the last backup may have been slow for a reason of its own, and a refusal would make it
     /// the last for ever.
-    static func warning(_ estimate: DumpEstimate?, left span: TimeSpan?) -> String? {
-        guard let span, let seconds = estimate?.seconds, seconds > Double(span.seconds) else { return nil }
-        let needed = TimeSpan(seconds: Int64(min(seconds, 1e9)))
+    func warning(_ estimate: DumpEstimate?, at now: Timestamp) -> String? {
+        estimate.flatMap { warning("at the last backup's rate this one takes", seconds: $0.seconds, at: now) }
+    }
+
+    /// The same of a run of several databases, from how long the last backup of each took.
+    ///
+    /// - Parameter last: seconds; of the databases that the repository has backups of.
+    func warning(lastOfEach last: [Double], of count: Int, at now: Timestamp) -> String? {
+        let all = Figures.count(count, "database")
+        let known = last.count == count ? all : "\(last.count) of the \(all), without the others,"
+        return warning("at the last backups' rate those of \(known) take", seconds: last.reduce(0, +), at: now)
+    }
+
+    private func warning(_ work: String, seconds: Double, at now: Timestamp) -> String? {
+        guard let span, seconds.isFinite else { return nil }
+        let left = max(0, Double(span.seconds) - max(0, now.secondsSince(start)))
+        guard seconds > left else { return nil }
+        let needed = TimeSpan(seconds: Int64(min(seconds, 1e9).rounded()))
         return
-            "warning: at the last backup's rate this one takes about \(needed), the deadline is \(span): raise --deadline "
-            + "and, under Kasten, the Helm value timeout.blueprintBackup (minutes, 45 by default)"
+            "warning: \(work) about \(needed), and of the deadline of \(span) there are \(TimeSpan(seconds: Int64(left))) left: "
+            + "raise --deadline and, under Kasten, the Helm value timeout.blueprintBackup (minutes, 45 by default)"
     }
 }
 

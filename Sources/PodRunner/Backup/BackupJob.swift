@@ -13,6 +13,7 @@ struct BackupJob: Sendable {
     let options: Backup
     /// Of several databases in one run.
     let isOneOfSeveral: Bool
+    let deadline: BackupDeadline
     let context: RunContext
 
     struct Finished: Sendable {
@@ -85,9 +86,7 @@ struct BackupJob: Sendable {
                     environment: context.environment)
             describe(session, server, program)
             let estimate = DumpEstimate(last: last, databaseBytes: session.source.sizeBytes)
-            if let warning = BackupDeadline.warning(estimate, left: options.persistence.deadline.value) {
-                context.note(warning)
-            }
+            if let warning = deadline.warning(estimate, at: context.clock()) { context.note(warning) }
             var dump = DumpOptions(
                 program: program, settings: server, snapshot: session.snapshot, lockWaitSeconds: options.lockWait,
                 environment: context.environment)
@@ -136,24 +135,34 @@ struct BackupJob: Sendable {
             "\(line); \(Figures.bytes(source.sizeBytes)) on disk; pg_dump \(program.version) (\(program.path))")
     }
 
-    /// The record of the last whole backup of this database; nil without one. It serves an estimate only, so that one which
-    /// cannot be read is told and does not stop the backup.
-    private func lastRecord() async throws -> BackupRecord? {
+    /// The last complete backups of this database, the newest first: others may share its source.
+    private func lastSnapshots() async throws -> [Snapshot] {
+        let tag = try options.snapshotOptions().tags["database"] ?? database
+        return try await repository.snapshots(source: source).filter { $0.tags["tag:database"] == tag }.reversed()
+    }
+
+    /// The record of the last backup of this database with the same scope, among the last few; nil without one. It serves an
+    /// estimate only, so that one which cannot be read is told and does not stop the backup.
+    func lastRecord() async throws -> BackupRecord? {
         do {
-            guard let last = try await repository.snapshots(source: source).last,
-                let entry = try await repository.entries(of: last.root).first(where: {
-                    $0.path == BackupRecord.fileName
-                })?.entry
-            else { return nil }
-            let bytes = try await repository.openFile(entry).readAll(limit: BackupRecord.bytesMax)
-            let record = try BackupRecord(parsing: bytes)
-            return record.scope == options.scope.scope && record.database.name == database ? record : nil
+            for last in try await lastSnapshots().prefix(Self.recordsMax) {
+                guard
+                    let entry = try await repository.entries(of: last.root).first(where: {
+                        $0.path == BackupRecord.fileName
+                    })?.entry
+                else { continue }
+                let bytes = try await repository.openFile(entry).readAll(limit: BackupRecord.bytesMax)
+                let record = try BackupRecord(parsing: bytes)
+                if record.scope == options.scope.scope, record.database.name == database { return record }
+            }
         } catch let error as RepositoryError {
             context.note("warning: the last backup cannot be looked at, there is no estimate: \(error.message)")
-            return nil
         } catch let error as PodRunnerError {
             context.note("warning: the last backup cannot be looked at, there is no estimate: \(error.message)")
-            return nil
         }
+        return nil
     }
+
+    /// Daily backups with an extra one of some tables in between find the whole one.
+    private static let recordsMax = 4
 }

@@ -1,3 +1,4 @@
+import GoFormats
 import KopiaRepository
 import PostgresDump
 import RunnerContract
@@ -16,12 +17,14 @@ struct SeveralBackups: Sendable {
 
     /// - Returns: what was done; with failures only where PostgreSQL was to blame. What is wrong with the repository ends the run.
     /// - Throws: `RepositoryError`, `PodRunnerError`, `CancellationError`.
-    func perform(_ names: [String], _ job: (String) -> BackupJob) async throws -> BackupReport {
+    func perform(_ jobs: [BackupJob]) async throws -> BackupReport {
         var report = BackupReport()
+        try await warnEarly(jobs)
         do {
-            for name in names {
+            for job in jobs {
+                let name = job.database
                 do {
-                    report.add(name, .done(try await job(name).perform()))
+                    report.add(name, .done(try await job.perform()))
                 } catch let error as PostgresError {
                     try Task.checkCancellation()
                     let failure = PodRunnerError(error)
@@ -36,6 +39,18 @@ struct SeveralBackups: Sendable {
         for line in report.text { context.note(line) }
         if report.isPartial { await settle(report.snapshots) }
         return report
+    }
+
+    /// Says before the first one that the time will not do for all.
+    private func warnEarly(_ jobs: [BackupJob]) async throws {
+        guard let deadline = jobs.first?.deadline, deadline.span != nil else { return }
+        var seconds: [Double] = []
+        for job in jobs {
+            guard let last = try await job.lastRecord() else { continue }
+            seconds.append(max(0, last.endTime.secondsSince(last.startTime)))
+        }
+        guard let warning = deadline.warning(lastOfEach: seconds, of: jobs.count, at: context.clock()) else { return }
+        context.note(warning)
     }
 
     /// Removes the snapshots, or names those that stay. In a task of its own, because ours may be the cancelled one. The first

@@ -99,6 +99,7 @@ struct Backup: PodRunnerAction {
     }
 
     func run(_ context: RunContext) async throws {
+        let deadline = BackupDeadline(span: persistence.deadline.value, start: context.clock())
         if let dumpFrom { try RemoteDump.announce(folder: dumpFrom) }
         // Whatever happens here: the other container must not wait for ever.
         defer { if let dumpFrom { RemoteDump.finish(folder: dumpFrom) } }
@@ -113,13 +114,13 @@ struct Backup: PodRunnerAction {
         _ = try snapshotOptions()
         let settings = try connection.settings(context, needsDatabase: !databases.areSeveral)
         let access = try await repository.resolve(context)
-        let lines = try await BackupDeadline.within(persistence.deadline.value, isPartial: databases.keepPartial) {
+        let lines = try await deadline.within(isPartial: databases.keepPartial) {
             try await access.open(.readWrite) { repository in
                 func job(_ database: String) -> BackupJob {
                     BackupJob(
                         settings: settings.with(database: database), database: database, repository: repository,
                         place: place, identity: access.identity, options: self,
-                        isOneOfSeveral: databases.areSeveral, context: context)
+                        isOneOfSeveral: databases.areSeveral, deadline: deadline, context: context)
                 }
                 if databases.areSeveral { return [try await several(settings, repository, context, job)] }
                 let finished = try await job(settings.database ?? "").perform()
@@ -136,7 +137,7 @@ struct Backup: PodRunnerAction {
         _ settings: PostgresSettings, _ repository: Repository, _ context: RunContext, _ job: (String) -> BackupJob
     ) async throws -> String {
         let run = SeveralBackups(repository: repository, keepsPartial: databases.keepPartial, context: context)
-        let report = try await run.perform(try await databaseNames(settings, context), job)
+        let report = try await run.perform(try await databaseNames(settings, context).map(job))
         let line = try PhaseOutput(checking: outputName, value: report.value).line
         do {
             try report.check()
