@@ -52,12 +52,16 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 /// What is sent after the request's head.
 public enum HTTPBody: Sendable {
     case none
-    /// Can be sent again by the transport when a reused connection turns out to be dead.
-    case bytes([UInt8])
+    /// The arrays one after another, as they are: nothing is joined. Can be sent again by the transport when a reused
+    /// connection turns out to be dead.
+    case pieces([[UInt8]])
     /// Chunks, one call each, until nil. With a `length` the chunks must add up to it; without one the body is chunked
     /// (HTTP/1.1) or a stream of frames (HTTP/2). Calls are made one after the other, in a child task of the request, at
     /// most one chunk ahead of the connection; an error ends the request and is what the caller sees.
     case stream(length: Int64?, next: @Sendable () async throws -> [UInt8]?)
+
+    /// One array.
+    public static func bytes(_ bytes: [UInt8]) -> HTTPBody { .pieces([bytes]) }
 }
 
 /// A request. The `Host`, `Content-Length` and `Transfer-Encoding` fields come from `url` and `body`.

@@ -9,10 +9,12 @@ protocol CloudClient: Sendable {
     /// The answer for an object that is not there; a bucket or container that is not there is something else.
     static func isMissing(_ response: HTTPResponse) -> Bool
 
-    /// - Parameter name: of the object; empty for the bucket or container itself.
+    /// - Parameters:
+    ///   - name: of the object; empty for the bucket or container itself.
+    ///   - body: its arrays one after another; nil for none. They stay as they are, for every attempt.
     func send<Result>(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String?, headers: HTTPHeaders,
-        body: [UInt8]?, bodyLimit: Int, _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
+        body: [[UInt8]]?, bodyLimit: Int, _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result
 }
 
@@ -68,7 +70,7 @@ extension CloudBlobStorage {
 
     func send<Result>(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
+        headers: HTTPHeaders = [:], body: [[UInt8]]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
         _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result {
         try await client.send(

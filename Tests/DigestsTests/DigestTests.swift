@@ -27,6 +27,18 @@ struct DigestTests {
                 == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
     }
 
+    @Test(arguments: [[], [0], [0, 0], [3], [1, 1, 1], [0, 2, 0, 1, 0]])
+    func piecesHaveTheDigestOfTheWhole(_ lengths: [Int]) throws {
+        var rest = Array("abc".utf8)[...]
+        let pieces = lengths.map { length in
+            defer { rest = rest.dropFirst(length) }
+            return Array(rest.prefix(length))
+        }
+        let whole = Array(pieces.joined())
+        #expect(try Digest.sha256(pieces: pieces) == Digest.sha256(whole))
+        #expect(try Digest.md5(pieces: pieces) == Digest.md5(whole))
+    }
+
     /// Vectors: RFC 4648 §10.
     @Test(arguments: ["": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "foobar": "Zm9vYmFy"])
     func base64(_ plain: String, _ encoded: String) {

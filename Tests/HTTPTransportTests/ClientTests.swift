@@ -43,6 +43,26 @@ struct ClientTests {
                 == "\(method) /a%2Fb/../c//d?x=%20&y \(hasBody ? 3_000_000 : 0)")
     }
 
+    /// Lengths around those of libcurl's buffer, which is 2 MiB.
+    @Test(arguments: [
+        [], [0], [0, 5, 0], [1, 2, 3], [2 << 20, 1], [1, 2 << 20, 0, 2 << 20, 7], [300_000, 1_000_000, 4_000_000],
+    ])
+    func piecesArriveAsOneBody(_ lengths: [Int]) async throws {
+        let received = Mutex<[UInt8]>([])
+        let server = try LoopbackServer { connection, _ in
+            guard let request = try connection.readHead() else { return }
+            let body = try connection.readBody(request)
+            received.withLock { $0 = body }
+            try connection.respond(200, body: Array("\(request.field("Content-Length") ?? "none")".utf8))
+        }
+        let pieces = lengths.enumerated().map { SeededBytes.rnd(UInt64($0.offset), $0.element) }
+        let whole = Array(pieces.joined())
+        let response = try await Self.client().execute(
+            HTTPRequest(.put, Self.url(server), body: .pieces(pieces)), bodyLimit: 100)
+        #expect(String(decoding: response.body, as: UTF8.self) == "\(whole.count)")
+        #expect(received.withLock { $0 == whole })
+    }
+
     @Test func nothingIsSentThatWasNotAskedFor() async throws {
         let seen = Mutex<[String]>([])
         let server = try LoopbackServer { connection, _ in

@@ -120,6 +120,31 @@ struct FaultTests {
         }
     }
 
+    /// The server takes the whole body on the connection that was kept, and ends it without an answer.
+    @Test func aBodyInPiecesIsSentAgainOnANewConnection() async throws {
+        let bodies = Mutex<[[UInt8]]>([])
+        let server = try LoopbackServer { connection, number in
+            while let request = try connection.readHead() {
+                let body = try connection.readBody(request)
+                bodies.withLock { $0.append(body) }
+                if number == 0, !body.isEmpty { return }
+                try connection.respond(200)
+            }
+        }
+        let client = try Self.client()
+        #expect(await Self.failure(client, server.port) == nil)
+        let pieces = [0, 1_000_000, 1, 0, 1_500_000, 300_000].enumerated().map {
+            SeededBytes.rnd(UInt64($0.offset), $0.element)
+        }
+        let error = await Self.failure(client, server.port) {
+            $0.method = .put
+            $0.body = .pieces(pieces)
+        }
+        #expect(error == nil)
+        let whole = Array(pieces.joined())
+        #expect(bodies.withLock { $0 == [[], whole, whole] })
+    }
+
     @Test(arguments: [false, true])
     func cancellingEndsTheRequestAtOnce(_ isUnderway: Bool) async throws {
         let hasArrived = Mutex(false)

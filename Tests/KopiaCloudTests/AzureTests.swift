@@ -155,8 +155,10 @@ struct AzureDoubleTests {
         let proxy = try FaultProxy(
             to: double.port, script: [.status(503), .cutRequest(afterBytes: bytesBefore), .status(500)])
         let id = try #require(Self.id)
-        let bytes = SeededBytes.rnd(3, 1 << 20)
-        try await double.storage(container: container, environment: environment, port: proxy.port).put(id, bytes)
+        let pieces = [1, 500_000, 0, 548_575].map { SeededBytes.rnd(UInt64($0), $0) }
+        let bytes = Array(pieces.joined())
+        try await double.storage(container: container, environment: environment, port: proxy.port)
+            .put(id, pieces: pieces, retention: nil)
         #expect(sleeps.withLock { $0 } == 3)
         proxy.setScript([.reset, .cutResponse(afterBytes: bytesBefore)])
         let reader = try double.storage(container: container, environment: environment, port: proxy.port)

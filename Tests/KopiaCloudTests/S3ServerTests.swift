@@ -207,10 +207,10 @@ struct S3FaultTests {
         let bucket = try await server.makeBucket()
         let storage = try server.storage(bucket: bucket, environment: sleeps.environment, port: proxy.port)
         let id = try #require(BlobID("p0123"))
-        let bytes = SeededBytes.rnd(9, 1 << 20)
-        try await storage.put(id, bytes)
+        let pieces = [100_000, 0, 600_000, 348_576].map { SeededBytes.rnd(UInt64($0), $0) }
+        try await storage.put(id, pieces: pieces, retention: nil)
         #expect(sleeps.count.withLock { $0 } == test.retries)
-        #expect(try await storage.get(id) == bytes)
+        #expect(try await storage.get(id) == Array(pieces.joined()))
     }
 
     @Test(arguments: [0, 10, 200, 500_000])

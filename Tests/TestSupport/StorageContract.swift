@@ -10,6 +10,7 @@ public func verifyStorageContract(_ storage: any BlobStorage, overwritesConcurre
     var contract = StorageContract(storage: storage)
     await contract.run("missing blobs") { contract async throws in try await contract.checkMissing() }
     await contract.run("round trips") { contract async throws in try await contract.checkRoundTrips() }
+    await contract.run("pieces") { contract async throws in try await contract.checkPieces() }
     await contract.run("ranges") { contract async throws in try await contract.checkRanges() }
     await contract.run("overwriting") { contract async throws in try await contract.checkOverwriting() }
     await contract.run("listing") { contract async throws in try await contract.checkListing() }
@@ -90,6 +91,19 @@ private struct StorageContract {
             let storage = storage
             await expectError(.notFound, of: blob, "get of a deleted blob") { _ = try await storage.get(blob) }
             expect(try await storage.list(prefix: "q").isEmpty, "a deleted blob is still listed")
+        }
+    }
+
+    mutating func checkPieces() async throws {
+        let blob = try id("p22222222222222222222222222222222-s0000000000000000144")
+        for lengths in [[], [0], [5], [0, 1, 0, 2], [1_000_000, 1, 700_000]] {
+            let pieces = lengths.enumerated().map { SeededBytes.rnd(UInt64($0.offset), $0.element) }
+            try await storage.put(blob, pieces: pieces, retention: nil)
+            let whole = Array(pieces.joined())
+            expect(try await storage.get(blob) == whole, "a blob of pieces of \(lengths) bytes does not come back")
+            expect(
+                try await storage.metadata(of: blob).length == Int64(whole.count), "pieces of \(lengths): the length")
+            try await storage.delete(blob)
         }
     }
 

@@ -58,7 +58,7 @@ struct EasyOptions {
         long(CURLOPT_PATH_AS_IS, 1)
         if let timeout = request.timeout { long(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
         switch request.body {
-        case .bytes(let bytes): upload(request.method, Int64(bytes.count))
+        case .pieces(let pieces): upload(request.method, pieces.reduce(0) { $0 + Int64($1.count) })
         case .stream(let length, _): upload(request.method, length ?? -1)
         case .none where request.method == .put || request.method == .post: upload(request.method, 0)
         case .none where request.method == .head: long(CURLOPT_NOBODY, 1)

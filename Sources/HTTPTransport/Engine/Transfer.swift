@@ -10,6 +10,8 @@ final class Transfer {
     private var reader = HeadReader()
     private var chunk: [UInt8] = []
     private var chunkOffset = 0
+    /// Of a body in pieces: the one after `chunk`.
+    private var nextPiece = 0
     private var heldDirections: Int32 = 0
     private var watch: LowSpeedWatch?
     /// When to nudge next, and how long to wait then; nil while there is no reason to.
@@ -35,7 +37,6 @@ final class Transfer {
         options.list(CURLOPT_HTTPHEADER, headerList)
         options.pointer(CURLOPT_ERRORBUFFER, errorText)
         setCallbacks(&options)
-        if case .bytes(let bytes) = exchange.request.body { chunk = bytes }
         if let refused = options.refused {
             throw HTTPError(.library, "\(exchange.request.method) \(exchange.request.url): libcurl refused \(refused)")
         }
@@ -123,36 +124,52 @@ final class Transfer {
             }
         }
         var filled = 0
-        while true {
+        // Small parts together: each return is a frame, a TLS record and a system call.
+        while filled < buffer.count {
+            if chunkOffset == chunk.count {
+                guard let more = nextChunk() else { break }
+                (chunk, chunkOffset) = (more, 0)
+            }
             let count = min(buffer.count - filled, chunk.count - chunkOffset)
-            guard count > 0 else { break }
             chunk.withUnsafeBytes {
                 UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
                     .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[chunkOffset..<chunkOffset + count]))
             }
             chunkOffset += count
             filled += count
-            // Small parts together: each return is a frame, a TLS record and a system call.
-            guard filled < buffer.count, case .stream = exchange.request.body,
-                let (more, isLast) = exchange.quietly({ state in
-                    state.moreToSend().map { ($0, state.hasRoomToSend) }
-                })
-            else { break }
-            (chunk, chunkOffset) = (more, 0)
-            if isLast { exchange.update { _ in } }
         }
-        guard filled > 0 else { return 0 }
         providedSinceHold += filled
         return filled
     }
 
+    /// The next bytes of the body that are there already.
+    private func nextChunk() -> [UInt8]? {
+        switch exchange.request.body {
+        case .none: return nil
+        case .pieces(let pieces):
+            guard nextPiece < pieces.count else { return nil }
+            defer { nextPiece += 1 }
+            return pieces[nextPiece]
+        case .stream:
+            let next = exchange.quietly { state in state.moreToSend().map { ($0, state.hasRoomToSend) } }
+            guard let (more, isLast) = next else { return nil }
+            if isLast { exchange.update { _ in } }
+            return more
+        }
+    }
+
     /// libcurl starts over when a reused connection turns out to be closed.
     private func seek(_ offset: curl_off_t, _ origin: Int32) -> Int32 {
-        guard case .bytes = exchange.request.body, origin == SEEK_SET, offset >= 0, offset <= chunk.count else {
+        guard case .pieces = exchange.request.body, origin == SEEK_SET, offset >= 0 else {
             return Int32(CURL_SEEKFUNC_CANTSEEK)
         }
-        chunkOffset = Int(offset)
-        return Int32(CURL_SEEKFUNC_OK)
+        (chunk, chunkOffset, nextPiece) = ([], 0, 0)
+        var bytesToSkip = Int(offset)
+        while bytesToSkip > 0, let piece = nextChunk() {
+            (chunk, chunkOffset) = (piece, min(bytesToSkip, piece.count))
+            bytesToSkip -= chunkOffset
+        }
+        return Int32(bytesToSkip == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK)
     }
 
     private func accept(_ bytes: UnsafeRawBufferPointer) -> Int {

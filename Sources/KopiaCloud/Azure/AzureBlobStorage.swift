@@ -51,9 +51,14 @@ public struct AzureBlobStorage: LockingBlobStorage, CloudBlobStorage {
         try await read(id, version: nil, range)
     }
 
-    @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+    public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+        try await put(id, pieces: [bytes], retention: retention)
+    }
+
+    /// Hashes and sends the pieces as they are: nothing is copied.
+    @concurrent public func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws {
         let until = retention.map { service.environment.clock().adding(seconds: $0.periodSeconds) }
-        try await upload(id, bytes, policy: until.map { ("Locked", $0) })
+        try await upload(id, pieces, policy: until.map { ("Locked", $0) })
     }
 
     public func delete(_ id: BlobID) async throws {
@@ -180,14 +185,17 @@ public struct AzureBlobStorage: LockingBlobStorage, CloudBlobStorage {
         }
     }
 
-    private func upload(_ id: BlobID, _ bytes: [UInt8], policy: (mode: String, until: Timestamp)?) async throws {
+    private func upload(_ id: BlobID, _ pieces: [[UInt8]], policy: (mode: String, until: Timestamp)?) async throws {
         let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
-        var headers: HTTPHeaders = ["x-ms-blob-type": "BlockBlob", "Content-MD5": try checksum(bytes, id)]
+        var headers: HTTPHeaders = [
+            "x-ms-blob-type": "BlockBlob",
+            "Content-MD5": Base64.encode(try S3Client.digest(pieces, id, Digest.md5(pieces:))),
+        ]
         if let policy {
             headers["x-ms-immutability-policy-mode"] = policy.mode
             headers["x-ms-immutability-policy-until-date"] = HTTPDate.format(policy.until)
         }
-        try await send(subject, .put, name(id), headers: headers, body: bytes) {
+        try await send(subject, .put, name(id), headers: headers, body: pieces) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else {
                 throw policy == nil ? failure(response, subject) : lockFailure(response, subject)
@@ -198,12 +206,6 @@ public struct AzureBlobStorage: LockingBlobStorage, CloudBlobStorage {
     // MARK: Requests
 
     func name(_ id: BlobID) -> String { configuration.prefix + id.description }
-
-    private func checksum(_ bytes: [UInt8], _ id: BlobID) throws(BlobError) -> String {
-        do throws(DigestError) { return Base64.encode(try Digest.md5(bytes)) } catch {
-            throw BlobError(.io, blob: id, "\(error)")
-        }
-    }
 
     // MARK: Answers
 

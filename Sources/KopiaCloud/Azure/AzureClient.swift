@@ -22,7 +22,7 @@ struct AzureClient: CloudClient {
 
     func send<Result>(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
+        headers: HTTPHeaders = [:], body: [[UInt8]]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
         _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result {
         try await service.send(
@@ -33,11 +33,11 @@ struct AzureClient: CloudClient {
 
     func request(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ name: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil
+        headers: HTTPHeaders = [:], body: [[UInt8]]? = nil
     ) async throws -> HTTPRequest {
         var request = HTTPRequest(
             method, configuration.url(name: name, query: query), headers: headers,
-            body: body.map { .bytes($0) } ?? .none)
+            body: body.map { .pieces($0) } ?? .none)
         request.headers["x-ms-version"] = AzureBlobStorage.apiVersion
         request.headers["x-ms-date"] = HTTPDate.format(service.environment.clock())
         switch authorization {
@@ -46,7 +46,8 @@ struct AzureClient: CloudClient {
         case .bearer(let token): request.headers["Authorization"] = "Bearer \(try await token.value().revealed)"
         case .sharedKey(let key):
             do throws(DigestError) {
-                try SharedKey(account: configuration.account, key: key).sign(&request, contentLength: body?.count ?? 0)
+                try SharedKey(account: configuration.account, key: key)
+                    .sign(&request, contentLength: (body ?? []).reduce(0) { $0 + $1.count })
             } catch {
                 throw BlobError(.io, blob: subject.blob, "could not sign a request: \(error)")
             }

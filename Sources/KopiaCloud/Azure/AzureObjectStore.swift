@@ -86,8 +86,8 @@ struct AzurePartSink: PartSink {
 
     private func put(_ query: String?, _ headers: HTTPHeaders, _ body: [UInt8]) async throws {
         var headers = headers
-        headers["Content-MD5"] = Base64.encode(try S3Client.digest(body, nil, Digest.md5))
-        try await client.send(subject, .put, name, query: query, headers: headers, body: body) {
+        headers["Content-MD5"] = Base64.encode(try S3Client.digest([body], nil, Digest.md5(pieces:)))
+        try await client.send(subject, .put, name, query: query, headers: headers, body: [body]) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else {
                 throw AzureFailure.failure(response, subject, client.configuration)

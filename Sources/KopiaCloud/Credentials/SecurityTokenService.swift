@@ -39,7 +39,7 @@ struct AssumedRole: Sendable, Hashable {
                 form.append(("Action", "AssumeRole"))
                 let signature = SignatureV4(credentials: keys, region: region, service: "sts")
                 body = try await service.post(form) { request, body in
-                    let hash = Hex.encode(try S3Client.digest(body, nil, Digest.sha256))
+                    let hash = Hex.encode(try S3Client.digest([body], nil, Digest.sha256(pieces:)))
                     try signature.sign(&request, payloadHash: hash, at: environment.clock())
                 }
             }

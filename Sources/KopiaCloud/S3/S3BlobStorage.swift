@@ -44,18 +44,23 @@ public struct S3BlobStorage: LockingBlobStorage, CloudBlobStorage {
         try await read(id, version: nil, range)
     }
 
-    @concurrent public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+    public func put(_ id: BlobID, _ bytes: [UInt8], retention: BlobRetention?) async throws {
+        try await put(id, pieces: [bytes], retention: retention)
+    }
+
+    /// Hashes and sends the pieces as they are: nothing is copied.
+    @concurrent public func put(_ id: BlobID, pieces: [[UInt8]], retention: BlobRetention?) async throws {
         let subject = CloudService.Subject(blob: id, action: "write blob '\(id)' to \(displayName)")
         var headers: HTTPHeaders = [
             "Content-Type": "application/x-kopia",
-            "Content-MD5": Base64.encode(try S3Client.digest(bytes, id, Digest.md5)),
+            "Content-MD5": Base64.encode(try S3Client.digest(pieces, id, Digest.md5(pieces:))),
         ]
         if let retention {
             headers["x-amz-object-lock-mode"] = try Self.lockMode(retention.mode, id)
             headers["x-amz-object-lock-retain-until-date"] = Self.until(
                 service.environment.clock().adding(seconds: retention.periodSeconds))
         }
-        try await send(subject, .put, name(id), headers: headers, body: bytes) {
+        try await send(subject, .put, name(id), headers: headers, body: pieces) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
         }
@@ -125,9 +130,10 @@ public struct S3BlobStorage: LockingBlobStorage, CloudBlobStorage {
             <RetainUntilDate>\(Self.until(until))</RetainUntilDate></Retention>
             """.utf8)
         let headers: HTTPHeaders = [
-            "Content-Type": "application/xml", "Content-MD5": Base64.encode(try S3Client.digest(body, id, Digest.md5)),
+            "Content-Type": "application/xml",
+            "Content-MD5": Base64.encode(try S3Client.digest([body], id, Digest.md5(pieces:))),
         ]
-        try await send(subject, .put, name(id), query: "retention=", headers: headers, body: body) {
+        try await send(subject, .put, name(id), query: "retention=", headers: headers, body: [body]) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw failure(response, subject) }
         }

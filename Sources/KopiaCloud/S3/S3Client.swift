@@ -23,7 +23,7 @@ struct S3Client: CloudClient {
     /// Hashes the body on the caller's executor.
     func send<Result>(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ key: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
+        headers: HTTPHeaders = [:], body: [[UInt8]]? = nil, bodyLimit: Int = CloudService.documentBytesMax,
         _ interpret: (HTTPResponse) throws(CloudService.Failure) -> Result
     ) async throws -> Result {
         let payloadHash = try await payloadHash(body, subject)
@@ -37,10 +37,11 @@ struct S3Client: CloudClient {
     /// - Parameter payloadHash: SHA-256 of the body in hex.
     func request(
         _ subject: CloudService.Subject, _ method: HTTPMethod, _ key: String, query: String? = nil,
-        headers: HTTPHeaders = [:], body: [UInt8]? = nil, _ payloadHash: String
+        headers: HTTPHeaders = [:], body: [[UInt8]]? = nil, _ payloadHash: String
     ) async throws -> HTTPRequest {
         var request = HTTPRequest(
-            method, configuration.url(key: key, query: query), headers: headers, body: body.map { .bytes($0) } ?? .none)
+            method, configuration.url(key: key, query: query), headers: headers, body: body.map { .pieces($0) } ?? .none
+        )
         switch authorization {
         case .bearer(let token):
             request.headers["Authorization"] = "Bearer \(try await token.value().revealed)"
@@ -56,15 +57,15 @@ struct S3Client: CloudClient {
     }
 
     /// Nobody looks at it where requests are not signed.
-    func payloadHash(_ body: [UInt8]?, _ subject: CloudService.Subject) async throws(BlobError) -> String {
+    func payloadHash(_ body: [[UInt8]]?, _ subject: CloudService.Subject) async throws(BlobError) -> String {
         if case .bearer = authorization { return "" }
-        return Hex.encode(try Self.digest(body ?? [], subject.blob, Digest.sha256))
+        return Hex.encode(try Self.digest(body ?? [], subject.blob, Digest.sha256(pieces:)))
     }
 
     static func digest(
-        _ bytes: [UInt8], _ id: BlobID?, _ function: ([UInt8]) throws(DigestError) -> [UInt8]
+        _ pieces: [[UInt8]], _ id: BlobID?, _ function: ([[UInt8]]) throws(DigestError) -> [UInt8]
     ) throws(BlobError) -> [UInt8] {
-        do throws(DigestError) { return try function(bytes) } catch { throw BlobError(.io, blob: id, "\(error)") }
+        do throws(DigestError) { return try function(pieces) } catch { throw BlobError(.io, blob: id, "\(error)") }
     }
 
     /// Walks ListObjectsV2.

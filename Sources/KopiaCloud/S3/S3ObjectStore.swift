@@ -92,7 +92,7 @@ final class S3PartSink: PartSink {
         let headers: HTTPHeaders = [
             "Content-Type": "application/octet-stream", "Content-MD5": try Self.md5(bytes),
         ]
-        try await client.send(subject, .put, name, headers: headers, body: bytes) {
+        try await client.send(subject, .put, name, headers: headers, body: [bytes]) {
             response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw refused(response) }
         }
@@ -117,7 +117,7 @@ final class S3PartSink: PartSink {
     @concurrent func putPart(_ number: Int, _ bytes: [UInt8]) async throws -> String {
         let headers: HTTPHeaders = ["Content-MD5": try Self.md5(bytes)]
         return try await client.send(
-            subject, .put, name, query: "partNumber=\(number)&\(idParameter)", headers: headers, body: bytes
+            subject, .put, name, query: "partNumber=\(number)&\(idParameter)", headers: headers, body: [bytes]
         ) { response throws(CloudService.Failure) in
             guard response.head.isSuccess else { throw refused(response) }
             guard let tag = response.headers["ETag"] else {
@@ -135,7 +135,7 @@ final class S3PartSink: PartSink {
         document += "</CompleteMultipartUpload>"
         let isLost = try await client.send(
             subject, .post, name, query: idParameter, headers: ["Content-Type": "application/xml"],
-            body: Array(document.utf8)
+            body: [Array(document.utf8)]
         ) { response throws(CloudService.Failure) in
             let answer = try? XMLReader.parse(response.body)
             // The service may have begun its answer with 200 before it failed.
@@ -168,6 +168,6 @@ final class S3PartSink: PartSink {
     }
 
     private static func md5(_ bytes: [UInt8]) throws -> String {
-        Base64.encode(try S3Client.digest(bytes, nil, Digest.md5))
+        Base64.encode(try S3Client.digest([bytes], nil, Digest.md5(pieces:)))
     }
 }

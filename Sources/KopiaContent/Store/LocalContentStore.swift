@@ -25,7 +25,7 @@ import Synchronization
 ///   nothing is under way that could make room; 1 MiB in each writer, of which there are `packsInFlightMax` + 2;
 /// - packs elsewhere: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
 ///   packs that wait for the storage and packs being filled hold that much, or so many packs wait; calls that were under
-///   way before still add their contents. A storage that cannot put a pack piece by piece joins it, for the time of the put;
+///   way before still add their contents. Services of storage take a pack as its pieces (`BlobStorage.put(_:pieces:retention:)`);
 /// - each running `write`: its plaintext, compressed and encrypted form.
 ///
 /// Source: kopia `repo/content/content_manager.go`; `kopia-format` §3, §4, §7.
