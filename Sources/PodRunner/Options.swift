@@ -258,7 +258,9 @@ struct SuperuserObjectsOption: ParsableArguments, Sendable {
         help: ArgumentHelp(
             "Leave out what only a superuser may make and this role may not, and name it.",
             discussion: """
-                Event triggers, and publications FOR ALL TABLES or FOR TABLES IN SCHEMA, as the backup recorded them. Without it they                 are in the way of the restore, before anything is touched (exit 4).
+                Event triggers, publications FOR ALL TABLES or FOR TABLES IN SCHEMA, default privileges of superusers, and security \
+                labels whose provider the server has not loaded, as the backup recorded them. Without it they are in the way of the \
+                restore, before anything is touched (exit 4).
                 """))
     var leaveOutSuperuserObjects = false
 }

@@ -47,7 +47,9 @@ extension RestoreRun {
         report.withLogin = Set(plan.roles.roles.filter(\.canLogin).map(\.name))
         context.pass("roles")
 
-        var needed = plan.roles.roles.filter { !$0.isSuperuser && present.contains($0.name) }.map(\.name)
+        // A superuser of the source is an ordinary role here when this restore made it.
+        let superusers = Set(try await server.roles().filter(\.isSuperuser).map(\.name))
+        var needed = plan.roles.roles.map(\.name).filter { present.contains($0) && !superusers.contains($0) }
         let recorded = plan.properties?.owner
         let owner =
             recorded.flatMap { present.contains($0) && !DatabaseRole.isReserved($0) ? $0 : nil } ?? application?.user
@@ -60,7 +62,7 @@ extension RestoreRun {
         context.pass("joined")
         if !server.isSuperuser, server.mayCreateRoles {
             plan.helper = journal.helperRole
-            try await server.makeHelper(journal.helperRole, members: needed)
+            try await server.makeHelper(journal.helperRole, members: needed, database: journal.sideName)
         }
         context.pass("helper")
         if let owner = plan.owner {

@@ -11,6 +11,7 @@ import RunnerContract
 /// | what only a superuser, or a role of a cloud provider (`azure_pg_admin`, …), gave or has | a warning: it is the server's |
 /// | owner and grants of the schema `public` where majors differ or its owner is the server's | a warning |
 /// | MAINTAIN before PostgreSQL 17 | a warning |
+/// | default privileges that were left out by `--leave-out-superuser-objects` | neither: the report names them |
 /// | LOGIN, CREATEDB, CREATEROLE of a role that was there already; SUPERUSER, REPLICATION, BYPASSRLS | a warning: roles that are there stay as they are, and those three are never given |
 /// | a role can do more | a warning |
 /// | a role that the backup does not know belongs to one that it knows | a warning |
@@ -77,7 +78,8 @@ extension RestoreRun {
             }
         }
         report.warnings += tolerated.map { "\($0.description) in the backup, not in PostgreSQL \(server.major)" }
-        let (unknown, lost) = other.partitioned { entry in
+        let leftOut = record?.superuserObjects?.filter { report.leftOutObjects.contains($0.description) } ?? []
+        let (unknown, lost) = other.filter { entry in !leftOut.contains { $0.covers(entry) } }.partitioned { entry in
             // Default privileges that gave nothing but that are none, and the owner has the rest without them.
             guard server.major < 17 else { return false }
             return entry.privilege == "MAINTAIN"

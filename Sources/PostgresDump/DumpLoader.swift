@@ -127,7 +127,10 @@ public struct DumpLoader: Sendable {
         let outcome: StatementOutcome
         do {
             outcome = try await attempt(statement) { try $0.run(statement: text) }
-        } catch let error as PostgresError where error.sqlState == "42501" && statement.isHarmlessWithoutPermission {
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            var isHarmless = statement.isHarmlessWithoutPermission
+            if !isHarmless { isHarmless = try await client.isGrantOnForeignObject(statement) }
+            guard isHarmless else { throw error }
             state.withLock { $0.report.leftOut.append(statement.excerpt) }
             return
         }
@@ -261,6 +264,7 @@ private struct LoadState {
 
     mutating func selected(_ statement: DumpStatement, targetMajor: Int) throws -> [DumpStatement] {
         guard wants(statement, targetMajor: targetMajor) else { return [] }
+        let statement = statement.actingAsRole
         return try selection?.take(statement) ?? [statement]
     }
 

@@ -197,16 +197,19 @@ extension TargetServer {
 
 extension TargetServer {
     /// Makes a role that all owners of objects belong to. Without superuser an object can only be handed to a role that may
-    /// create in its schema, and a dump gives that right at its end or, when it was taken away since, never.
+    /// create in its schema, a publication to one that may create in the database; and a dump gives that right at its end or, when
+    /// it was taken away since, never.
     ///
+    /// - Parameter database: the administrator's still.
     /// - Throws: `PostgresError`.
-    public func makeHelper(_ name: String, members: [String]) async throws {
+    public func makeHelper(_ name: String, members: [String], database: String) async throws {
         let role = SQLText.identifier(name)
         try await client.query("CREATE ROLE \(role) NOLOGIN")
         for member in members where member != user && !DatabaseRole.isReserved(member) {
             try await client.query("GRANT \(role) TO \(SQLText.identifier(member))")
         }
         try await client.query("GRANT \(role) TO CURRENT_USER")
+        try await client.query("GRANT CREATE ON DATABASE \(SQLText.identifier(database)) TO \(role)")
     }
 
     /// Its rights in databases must be gone before (`DROP OWNED`, or the database dropped).
