@@ -70,6 +70,9 @@ extension RestoreRun {
                 "ALTER DATABASE \(SQLText.identifier(journal.sideName)) OWNER TO \(SQLText.identifier(owner))")
         }
         context.pass("owned")
+        // What no catalog tells (pg_hba.conf, for one) is better known now than after the load.
+        try await tryLogin(to: journal.sideName, &report)
+        report.loginRole = nil
     }
 
     func load(
@@ -221,7 +224,14 @@ extension RestoreRun {
         var login = settings.with(database: database)
         login["user"] = application.user
         login.password = application.password
-        try await PostgresClient.with(login) { client in _ = try await client.query("SELECT 1") }
+        do {
+            try await PostgresClient.with(login) { client in _ = try await client.query("SELECT 1") }
+        } catch let error as PostgresError {
+            throw PostgresError(
+                error.code, "the application's role \"\(application.user)\" cannot log in: \(error.message)",
+                hint: "look at the role (pg_roles), its settings, and whether pg_hba.conf lets it in from here",
+                sqlState: error.sqlState, isTransient: error.isTransient)
+        }
         report.loginRole = application.user
     }
 

@@ -24,6 +24,38 @@ extension TargetPreflight {
         ]
     }
 
+    /// What keeps the live database from being renamed, and so from being replaced; nil for nothing.
+    ///
+    /// - Parameter name: of the database, for people.
+    func immovable(_ name: String) async throws -> PreflightCheck? {
+        guard demand.database != server.client.settings.database else {
+            return PreflightCheck(
+                "target", .noGo, "\(name) cannot be replaced through a connection to itself",
+                hint: "PGDATABASE or --dbname names the database to restore, --maintenance-db another one")
+        }
+        let row = try await server.client.query(
+            """
+            SELECT d.datistemplate AS template, pg_catalog.pg_get_userbyid(d.datdba) AS owner, r.rolsuper AS super,
+                   pg_catalog.pg_has_role(current_user, d.datdba, 'MEMBER') AS acts,
+                   \(server.major >= 16
+                        ? "pg_catalog.pg_has_role(current_user, d.datdba, 'MEMBER WITH ADMIN OPTION')" : "true") AS manages
+            FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = $1
+            """, [demand.database]
+        ).single()
+        if try row.bool("template") {
+            return PreflightCheck(
+                "target", .noGo, "\(name) is a template", hint: "restore under another name (--dbname)")
+        }
+        let owner = try row.required("owner")
+        let mayJoin =
+            try server.mayCreateRoles && row.bool("manages") && !row.bool("super") && !DatabaseRole.isReserved(owner)
+        guard try !server.isSuperuser && !row.bool("acts") && !mayJoin else { return nil }
+        return PreflightCheck(
+            "target", .noGo, "\(name) belongs to \(owner), in whose name \(server.user) cannot act",
+            hint: "as its owner or a superuser: ALTER DATABASE \(SQLText.identifier(demand.database)) OWNER TO "
+                + SQLText.identifier(server.user))
+    }
+
     private func connected(_ sessions: [DatabaseSession], _ superusers: Set<String>) -> PreflightCheck {
         guard !sessions.isEmpty else { return PreflightCheck("connected", .go, "nobody") }
         let roles = Dictionary(grouping: sessions, by: \.role).map { "\($0.key) \($0.value.count)" }.sorted()

@@ -56,6 +56,30 @@ extension TargetPreflight {
             hint: hint(impossible.role))
     }
 
+    /// Whether the application will be able to log in, of a role that is there; nil without an application.
+    func login() async throws -> PreflightCheck? {
+        guard let user = demand.applicationUser else { return nil }
+        let row = try await server.client.query(
+            """
+            SELECT rolvaliduntil::text AS until, coalesce(rolvaliduntil <= pg_catalog.now(), false) AS ended,
+                   rolconnlimit = 0 AS none
+            FROM pg_catalog.pg_roles WHERE rolname = $1
+            """, [user]
+        ).rows.first
+        guard let row else { return PreflightCheck("login", .go, "role \"\(user)\" will be made") }
+        let alter = "ALTER ROLE \(SQLText.identifier(user)) "
+        if try row.bool("ended") {
+            return PreflightCheck(
+                "login", .noGo, "the password of role \"\(user)\" ended on \(row.text("until") ?? "?")",
+                hint: alter + "VALID UNTIL 'infinity'")
+        }
+        if try row.bool("none") {
+            return PreflightCheck(
+                "login", .noGo, "role \"\(user)\" may have no connections", hint: alter + "CONNECTION LIMIT -1")
+        }
+        return PreflightCheck("login", .go, "role \"\(user)\" gets its password")
+    }
+
     /// What roles would be able to do less after the restore, which would find that at its end: with the roles and memberships
     /// that are here, and those that the restore makes. Nil when nothing, or when the backup does not tell.
     func rights() async throws -> PreflightCheck? {

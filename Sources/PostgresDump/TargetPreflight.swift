@@ -113,6 +113,7 @@ public struct TargetPreflight: Sendable {
         let occupancy = try await server.occupancy(of: demand.database)
         var checks = [try await version(occupancy), try await writable(), privileges()]
         checks.append(try await roles())
+        if let login = try await login() { checks.append(login) }
         checks.append(try await grantees())
         if let rights = try await rights() { checks.append(rights) }
         if let superuser = try await superuserObjects() { checks.append(superuser) }
@@ -158,7 +159,8 @@ public struct TargetPreflight: Sendable {
         let row = try await server.client.query(
             """
             SELECT pg_catalog.pg_is_in_recovery() AS standby,
-                   pg_catalog.current_setting('default_transaction_read_only') = 'on' AS read_only
+                   pg_catalog.current_setting('default_transaction_read_only') = 'on' AS read_only,
+                   (SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') AS source
             """
         ).single()
         if try row.bool("standby") {
@@ -167,6 +169,19 @@ public struct TargetPreflight: Sendable {
                 hint: "restore to the primary: PGHOST must name the read-write host")
         }
         if try row.bool("read_only") {
+            // `user`, `database`, `database user`; else the server's.
+            let source = row.text("source") ?? ""
+            if ["user", "database", "database user"].contains(source) {
+                return PreflightCheck(
+                    "writable", .noGo,
+                    "\(server.user) is read-only in \(server.client.settings): default_transaction_read_only is set for the \(source)",
+                    hint: source == "database"
+                        ? "ALTER DATABASE \(SQLText.identifier(server.client.settings.database ?? "")) RESET default_transaction_read_only"
+                        : "ALTER ROLE \(SQLText.identifier(server.user)) "
+                            + (source == "user"
+                                ? "" : "IN DATABASE \(SQLText.identifier(server.client.settings.database ?? "")) ")
+                            + "RESET default_transaction_read_only")
+            }
             return PreflightCheck(
                 "writable", .noGo, "the server is read-only (default_transaction_read_only)",
                 hint: "a flexible server is when its storage is nearly full: enlarge it")
@@ -342,8 +357,20 @@ public struct TargetPreflight: Sendable {
 
     private func live(_ occupancy: TargetServer.Occupancy) async throws -> PreflightCheck {
         let name = "database \"\(demand.database)\""
+        if occupancy != .absent, !demand.isDrill, let fixed = try await immovable(name) { return fixed }
         switch occupancy {
-        case .absent: return PreflightCheck("target", .go, "\(name) is not there and will be made")
+        case .absent:
+            let alike = try await server.client.query(
+                """
+                SELECT datname FROM pg_catalog.pg_database
+                WHERE pg_catalog.lower(datname) = pg_catalog.lower($1) ORDER BY 1
+                """, [demand.database]
+            ).rows.compactMap { $0.text("datname") }
+            let finding = "\(name) is not there and will be made"
+            guard !alike.isEmpty else { return PreflightCheck("target", .go, finding) }
+            return PreflightCheck(
+                "target", .warning, "\(finding); there is \(alike.map { "\"\($0)\"" }.listed)",
+                hint: "names of databases differ when their case does: is PGDATABASE as it should be?")
         case .empty: return PreflightCheck("target", .go, "\(name) is there and empty")
         case .inUse(let objects):
             let what =

@@ -92,8 +92,14 @@ extension TargetServer {
 
     /// Leaves roles; those that do not exist any more, or that the administrator does not belong to, are fine.
     public func leave(_ roles: [JoinedRole]) async throws {
-        let present = try await roleNames()
-        for role in roles where present.contains(role.name) { try await client.query(role.leaveStatement) }
+        let joined = Set(
+            try await client.query(
+                """
+                SELECT pg_catalog.pg_get_userbyid(roleid) AS role FROM pg_catalog.pg_auth_members
+                WHERE pg_catalog.pg_get_userbyid(member) = current_user
+                """
+            ).rows.compactMap { $0.text("role") })
+        for role in roles where joined.contains(role.name) { try await client.query(role.leaveStatement) }
     }
 
     /// Joins the owners of databases for the time of `body`: renaming, commenting on and dropping need that.

@@ -155,7 +155,8 @@ extension TargetServer {
         }
     }
 
-    /// Makes a role that can log in with a password, creating it when it is missing. The server gets a verifier.
+    /// Makes a role that can log in with a password, creating it when it is missing. The server gets a verifier. A role whose
+    /// password ended in the meantime, made as the backup has it (one that was here stops the check), gets one without end.
     ///
     /// - Throws: `PostgresError`.
     public func ensureLogin(_ name: String, password: Secret) async throws {
@@ -168,8 +169,12 @@ extension TargetServer {
             return
         }
         let verifier = try client.scramVerifier(user: name, password: password)
+        let hasEnded = try await !client.query(
+            "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolvaliduntil <= pg_catalog.now()", [name]
+        ).rows.isEmpty
         try await client.query(
-            "\(verb) ROLE \(SQLText.identifier(name)) WITH LOGIN PASSWORD \(SQLText.literal(verifier))")
+            "\(verb) ROLE \(SQLText.identifier(name)) WITH LOGIN PASSWORD \(SQLText.literal(verifier))"
+                + (hasEnded ? " VALID UNTIL 'infinity'" : ""))
     }
 }
 

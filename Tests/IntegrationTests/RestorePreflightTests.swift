@@ -62,8 +62,16 @@ extension IntegrationTests {
             Obstacle(
                 make: "ALTER ROLE blockedadmin SET default_transaction_read_only = on",
                 undo: "ALTER ROLE blockedadmin RESET default_transaction_read_only", verdict: "NO-GO",
-                check: "writable",
-                finding: "the server is read-only (default_transaction_read_only)"),
+                check: "writable", finding: "blockedadmin is read-only in database \"postgres\" on "),
+            Obstacle(
+                make: "ALTER DATABASE postgres SET default_transaction_read_only = on",
+                undo:
+                    "SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only",
+                verdict: "NO-GO", check: "writable", finding: "blockedadmin is read-only in database \"postgres\" on "),
+            Obstacle(
+                make: "ALTER ROLE blocked CONNECTION LIMIT 0",
+                undo: "ALTER ROLE blocked CONNECTION LIMIT -1", verdict: "NO-GO", check: "login",
+                finding: "role \"blocked\" may have no connections"),
             Obstacle(
                 make: "ALTER ROLE blockedadmin NOCREATEDB", undo: "ALTER ROLE blockedadmin CREATEDB", verdict: "NO-GO",
                 check: "privileges", finding: "role \"blockedadmin\" may not create databases"),
@@ -94,7 +102,8 @@ extension IntegrationTests {
             try await RestoreScene.with("blocked", rows: 10, setup: "CREATE EXTENSION citext") { bench, scene in
                 let pair = scene.pair
                 let checks = [
-                    "version", "writable", "privileges", "roles", "grants", "superuser", "tablespaces", "extensions",
+                    "version", "writable", "privileges", "roles", "login", "grants", "superuser", "tablespaces",
+                    "extensions",
                     "locale",
                     "target",
                     "space", "connected", "replication", "tablespace", "contents", "leftovers",
