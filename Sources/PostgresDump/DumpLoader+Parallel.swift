@@ -13,7 +13,7 @@ extension DumpLoader {
             (index: $0, unit: $1, weight: $1.tables.map { weights[$0] ?? 0 }.max() ?? 0)
         }
         .sorted { ($1.weight, $0.index) < ($0.weight, $1.index) }.map(\.unit)
-        return try await Self.withClients(min(jobs, units.count), client.settings) { clients in
+        return try await PostgresClient.with(client.settings, connections: min(jobs, units.count)) { clients in
             beforeSection(units.count, clients.count)
             for client in clients { try await client.apply(session) }
             var pending = heaviest
@@ -69,24 +69,6 @@ extension DumpLoader {
                 .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
         }
     }
-
-    /// Fewer connections, when the server has no more.
-    static func withClients<Value: Sendable>(
-        _ count: Int, _ settings: PostgresSettings, _ open: [PostgresClient] = [],
-        _ body: ([PostgresClient]) async throws -> Value
-    ) async throws -> Value {
-        if open.count >= count { return try await body(open) }
-        var isOpen = false
-        do {
-            return try await PostgresClient.with(settings) { client in
-                isOpen = true
-                try await client.liftTimeLimits()
-                return try await withClients(count, settings, open + [client], body)
-            }
-        } catch let error as PostgresError where error.sqlState == "53300" && !isOpen && !open.isEmpty {
-            return try await body(open)
-        }
-    }
 }
 
 /// What the `SET` and `set_config` of a dump have made of its session, the last of each name: a connection beside needs the
@@ -140,18 +122,14 @@ extension PostgresClient {
                 """
             ).rows.map { try $0.required("name") }
         }
-        try await DumpLoader.withClients(min(jobs, tables.count), settings) { clients in
-            try await withThrowingTaskGroup(of: PostgresClient.self) { group in
-                var idle = clients
-                for (number, table) in tables.enumerated() {
-                    guard let client = idle.isEmpty ? try await group.next() : idle.removeLast() else { return }
-                    progress(max(0, number - clients.count + 1), tables.count)
-                    group.addTask {
-                        try await client.query("ANALYZE \(table)")
-                        return client
-                    }
-                }
-                try await group.waitForAll()
+        try await with(settings, connections: min(jobs, tables.count)) { clients in
+            var done = 0
+            progress(done, tables.count)
+            try await tables.forEach(over: clients) { table, client in
+                try await client.query("ANALYZE \(table)")
+            } done: { _, _ in
+                done += 1
+                progress(done, tables.count)
             }
         }
     }
