@@ -269,7 +269,7 @@ struct SuperuserObjectsOption: ParsableArguments, Sendable {
 struct JobsOption: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
-            "Connections that build indexes and constraints and analyze at the same time, 1 to 32.",
+            "Connections that build indexes and constraints, analyze and compare at the same time, 1 to 32.",
             discussion: """
                 Each may take maintenance_work_mem on the server. As many as the server has processors to spare; it does not say \
                 how many those are.

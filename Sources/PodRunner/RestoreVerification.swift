@@ -58,8 +58,12 @@ extension RestoreRun {
             "verified",
             of: tables.tables.reduce(0) { $0.addingReportingOverflow(Int64(clamping: $1.bytes)).partialValue }, context)
         let differences = try await beat.during(every: choices.heartbeat) {
-            try await PostgresClient.with(side) { client in
-                try await tables.differences(in: client) { beat.add(Int(clamping: $0)) }
+            try await tables.differences(in: side, jobs: choices.jobs) { [context] tables, connections in
+                guard connections > 1 else { return }
+                context.note(
+                    "comparing \(Figures.count(tables, "table")) over \(Figures.count(connections, "connection"))")
+            } progress: {
+                beat.add(Int(clamping: $0))
             }
         }
         let (tolerated, wrong) = differences.partitioned { isChangeOfText($0) }

@@ -16,6 +16,16 @@ extension IntegrationTests {
                 }, ["the connection to the server was lost; trying again may help"])
         }
 
+        /// Two tables are read at the same time, one of them to the end.
+        @Test func aConnectionThatIsCutWhileRowsAreCompared() async throws {
+            try await failing(
+                "compared", setup: "CREATE TABLE others AS SELECT * FROM items WHERE id < 100",
+                { scene in
+                    let comparing = try await scene.pair.loader(scene.database, "COPY %items% TO STDOUT")
+                    try await scene.pair.sql("SELECT pg_terminate_backend(\(comparing))")
+                }, ["pod-runner: error: database \"compareddb__restore_", "try again later"])
+        }
+
         @Test func aFileThatCannotGrow() async throws {
             try await failing(
                 "limited",
@@ -38,9 +48,10 @@ extension IntegrationTests {
         }
 
         private func failing(
-            _ name: String, _ strike: @escaping @Sendable (RestoreScene) async throws -> Void, _ messages: [String]
+            _ name: String, setup: String = "", _ strike: @escaping @Sendable (RestoreScene) async throws -> Void,
+            _ messages: [String]
         ) async throws {
-            try await RestoreScene.with(name, rows: Self.rows) { bench, scene in
+            try await RestoreScene.with(name, rows: Self.rows, setup: setup) { bench, scene in
                 try await scene.pair.sql("DELETE FROM items WHERE id > 100", database: scene.database)
                 let before = try await scene.pair.itemsHash(name)
                 let failed = try await scene.runner.run(scene.arguments) { _ in try await strike(scene) }
@@ -58,16 +69,17 @@ extension IntegrationTests {
 }
 
 extension PostgresPair {
-    /// The server process that takes the rows of a restore.
-    func loader(_ database: String) async throws -> Int32 {
-        for _ in 0..<800 {
+    /// The server process that takes the rows of a restore, or does whatever the pattern says.
+    func loader(_ database: String, _ query: String = "COPY %") async throws -> Int32 {
+        for _ in 0..<3000 {
             let pid = try await sql(
-                "SELECT pid FROM pg_stat_activity WHERE datname LIKE '\(database)\\_\\_restore\\_%' AND query LIKE 'COPY %'"
+                "SELECT pid FROM pg_stat_activity WHERE datname LIKE '\(database)\\_\\_restore\\_%' AND state = 'active' "
+                    + "AND query LIKE '\(query)' LIMIT 1"
             ).trimmed
             if let pid = Int32(pid) { return pid }
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw Processes.Missing(description: "no restore of \(database) loads rows after eight seconds")
+        throw Processes.Missing(description: "no restore of \(database) copies rows after thirty seconds")
     }
 
     func whileLoading(_ database: String, _ statement: (Int32) -> String) async throws {

@@ -39,6 +39,7 @@ extension IntegrationTests {
                 #expect(restored.exit == .exited(0), "\(restored.testDescription)")
                 #expect(try await schema() == before)
                 #expect(restored.errors.contains("indexes and constraints over 4 connections") == (jobs == 4))
+                #expect(restored.errors.contains("comparing 5 tables over 4 connections") == (jobs == 4))
                 let without = try await bench.pair.sql(
                     """
                     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

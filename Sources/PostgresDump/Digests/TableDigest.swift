@@ -54,6 +54,15 @@ public struct RowsDigest: Sendable, Hashable {
         row.withUnsafeBytes { add(row: $0, key: key) }
     }
 
+    /// The digest of both sets of rows together.
+    func adding(_ other: RowsDigest) -> RowsDigest {
+        var sum = self
+        sum.hash &+= other.hash
+        sum.rows &+= other.rows
+        sum.bytes &+= other.bytes
+        return sum
+    }
+
     @inline(__always) mutating func add(code: UInt128, length: Int) {
         hash &+= code
         rows &+= 1

@@ -57,7 +57,7 @@ extension TableDigests {
         return wanted.schema == got.schema && wanted.table == got.table && wanted.columns == got.columns
     }
 
-    /// Reads every table of a restored database and compares it with the record.
+    /// Reads every table of a restored database over one connection and compares it with the record.
     ///
     /// Tables of extensions are left out: they hold rows of the extension's own.
     ///
@@ -68,6 +68,81 @@ extension TableDigests {
     public func differences(
         in client: PostgresClient, progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> [TableDifference] {
+        let targets = try await targets(client)
+        return try await differences(
+            in: targets, TableReading.all(targets.map { ($0.table.bytes, nil) }, connections: 1), over: [client],
+            progress)
+    }
+
+    /// As above over several connections, the largest tables first; one that outweighs the others by ranges of its blocks
+    /// (`TableReading`).
+    ///
+    /// Concurrency and memory: for each connection what libpq holds of it and one row; two statements for each table.
+    ///
+    /// - Parameters:
+    ///   - database: that nobody else writes to meanwhile.
+    ///   - jobs: connections, fewer where the server has no more.
+    ///   - begin: called with the number of tables and of connections.
+    ///   - progress: called by all of them.
+    /// - Returns: in the order of the dump.
+    public func differences(
+        in database: PostgresSettings, jobs: Int, begin: (Int, Int) -> Void = { _, _ in },
+        progress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) async throws -> [TableDifference] {
+        try await differences(
+            in: database, jobs: jobs, splitFrom: TableReading.splitFrom, begin: begin, progress: progress)
+    }
+
+    /// - Parameter splitFrom: bytes of rows from which on a table may be read by ranges.
+    func differences(
+        in database: PostgresSettings, jobs: Int, splitFrom: Int64, begin: (Int, Int) -> Void = { _, _ in },
+        progress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) async throws -> [TableDifference] {
+        try await PostgresClient.with(database) { first in
+            let targets = try await targets(first)
+            let isWorthIt = jobs > 1 && targets.contains { $0.table.bytes >= splitFrom }
+            let blocks = isWorthIt ? try await first.blocksOfTables() : [:]
+            let readings = TableReading.all(
+                targets.map { target in
+                    // A table without a list of columns has generated ones, perhaps, that `*` would name.
+                    let name = [target.table.schema, target.table.table]
+                    return (target.table.bytes, target.table.columns.isEmpty ? nil : blocks[name])
+                }, connections: jobs, splitFrom: splitFrom)
+            return try await PostgresClient.with(database, connections: min(jobs, readings.count), besides: [first]) {
+                begin(targets.count, $0.count)
+                return try await differences(in: targets, readings, over: $0, progress)
+            }
+        }
+    }
+
+    private func differences(
+        in targets: [Target], _ readings: [TableReading], over clients: [PostgresClient],
+        _ progress: @escaping @Sendable (Int64) -> Void
+    ) async throws -> [TableDifference] {
+        let withRanges = readings.contains { $0.blocks != nil }
+        for client in clients { try await client.prepare(for: settings, withRanges: withRanges) }
+        var found: [RowsDigest?] = Array(repeating: RowsDigest(), count: targets.count)
+        try await readings.forEach(over: clients) { [key] reading, client in
+            let target = targets[reading.position]
+            let statement = reading.blocks.map { target.rangeStatement + $0.condition.utf8 } ?? target.statement
+            return try await client.digest(copy: statement, key: key, progress: progress)
+        } done: { reading, digest in
+            found[reading.position] = digest.flatMap { found[reading.position]?.adding($0) }
+        }
+        return zip(targets, found).compactMap { target, found in
+            guard found != target.table.content else { return nil }
+            return TableDifference(table: target.table.qualifiedName, expected: target.table.content, found: found)
+        }
+    }
+
+    /// A table to be read, and the statements for that in the database's encoding.
+    private struct Target: Sendable {
+        var table: TableDigest
+        var statement: [UInt8]
+        var rangeStatement: [UInt8]
+    }
+
+    private func targets(_ client: PostgresClient) async throws -> [Target] {
         let extensionTables = Set(
             try await client.query(
                 """
@@ -78,30 +153,22 @@ extension TableDigests {
             ).rows.compactMap { $0.text("name") })
         let encoding = settings.values.first { $0.name == "client_encoding" }?.value ?? "UTF8"
         // Names are known as UTF-8, rows are wanted in the database's encoding.
-        var statements: [(table: TableDigest, bytes: [UInt8])] = []
+        func encoded(_ text: String) async throws -> [UInt8] {
+            let bytes = Array(text.utf8)
+            guard bytes.contains(where: { $0 >= 0x80 }), encoding != "UTF8" else { return bytes }
+            let hex = try await client.query(
+                "SELECT pg_catalog.encode(pg_catalog.convert_to($1, $2), 'hex') AS text", [text, encoding]
+            ).single().required("text")
+            return Hex.decode(hex.utf8) ?? bytes
+        }
+        var targets: [Target] = []
         for table in tables where !extensionTables.contains("\(table.schema).\(table.table)") {
-            var bytes = Array(table.copyStatement.utf8)
-            if bytes.contains(where: { $0 >= 0x80 }), encoding != "UTF8" {
-                let hex = try await client.query(
-                    "SELECT pg_catalog.encode(pg_catalog.convert_to($1, $2), 'hex') AS text",
-                    [table.copyStatement, encoding]
-                ).single().required("text")
-                bytes = Hex.decode(hex.utf8) ?? bytes
-            }
-            statements.append((table, bytes))
+            targets.append(
+                Target(
+                    table: table, statement: try await encoded(table.copyStatement),
+                    rangeStatement: try await encoded(table.rangeStatement)))
         }
-        for statement in settings.statements { try await client.query(statement) }
-        try await client.liftTimeLimits()
-        try await client.query("SET row_security = off")
-        var differences: [TableDifference] = []
-        for (table, bytes) in statements {
-            let found = try await client.digest(copy: bytes, key: key, progress: progress)
-            if found != table.content {
-                differences.append(
-                    TableDifference(table: table.qualifiedName, expected: table.content, found: found))
-            }
-        }
-        return differences
+        return targets
     }
 }
 
