@@ -51,8 +51,9 @@ bench-large: release ## Measure opening and listing a repository of a million co
 demo-tenants: release ## Move a database to a server pair that has never seen it, in a temporary folder
 	@examples/another-tenant/migrate.sh .build/release
 
-bench-postgres: release ## Measure backups of a real PostgreSQL: against pg_dump, and what ten days store
+bench-postgres: release ## Measure backups and restores of a real PostgreSQL: against pg_dump and psql, and what ten days store
 	@python3 Benchmarks/postgres.py .build/release/pod-runner
+	@python3 Benchmarks/postgres.py .build/release/pod-runner --restore --rounds 3
 
 test: tools ## Run every test; a real kopia is used too when KOPIA_EXE names one
 	REQUIRE_SERVICES=1 swift test $(TEST_FLAGS)

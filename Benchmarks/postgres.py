@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Backups of a real PostgreSQL: against `pg_dump > /dev/null`, and what daily backups store.
+"""Backups and restores of a real PostgreSQL: against `pg_dump > /dev/null` and against psql; what daily backups store.
 
     postgres.py POD_RUNNER [--megabytes 1024] [--rounds 5] [--days 10] [--rows 300000]
     postgres.py POD_RUNNER --once --megabytes 20480       one backup of a large database: does memory stay flat?
     postgres.py POD_RUNNER --databases 200                one `backup --all-databases` of many small ones
+    postgres.py POD_RUNNER --restore [--megabytes 1024] [--rounds 5] [--jobs 1,2,4]     restores, against psql
 
 Starts the primary and the standby of examples/flexible-server on loopback, in a temporary folder. Times are medians of
 rounds in turns; CPU is user and system time of the program and its children, the server's not included; memory is the
 peak resident size of pod-runner. The large database compresses to about a tenth on the servers' disks: 20 GiB take about
 3 GB there, twice, up to 3 GB of WAL, and 1 GB in the repository.
 """
-import argparse, json, os, pathlib, re, shutil, statistics, subprocess, sys, tempfile, threading, time
+import argparse, json, os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAIR = HERE.parent / "examples/flexible-server/postgres-pair.sh"
@@ -24,6 +25,8 @@ def arguments():
     parser.add_argument("--days", type=int, default=10)
     parser.add_argument("--rows", type=int, default=300_000, help="of the table that changes daily, about 330 bytes each")
     parser.add_argument("--once", action="store_true", help="one backup of --megabytes, no rounds, memory watched")
+    parser.add_argument("--restore", action="store_true", help="restores of a database of --megabytes")
+    parser.add_argument("--jobs", default="1,2,4", help="of the restores, a comma between")
     parser.add_argument("--databases", type=int, default=0, help="back up so many small databases in one run")
     return parser.parse_args()
 
@@ -37,6 +40,17 @@ class Servers:
 
     def stop(self):
         subprocess.run([PAIR, "stop", f"{self.folder}/pair"], check=True)
+
+    def stop_standby(self):
+        """Otherwise it takes a share of these cores, and without its slot the primary would keep all WAL for it."""
+        lock = pathlib.Path(f"{self.folder}/pair/standby/postmaster.pid")
+        os.kill(int(lock.read_text().split()[0]), signal.SIGINT)
+        while lock.exists():
+            time.sleep(0.1)
+        drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
+        superuser = ["psql", "-X", "-A", "-t", "-h", self.values["PGPAIR_SOCKETS"], "-p", self.values["PGPAIR_PORT"], "-U", "postgres", "-c"]
+        while subprocess.run([*superuser, drop], check=True, stdout=subprocess.PIPE, text=True).stdout.count("\n") == 0:
+            time.sleep(0.1)
 
     def environment(self, database, host="PGPAIR_STANDBY"):
         return os.environ | {
@@ -196,6 +210,115 @@ def days(servers, options, folder):
         print(f"| {share * 100:g} % of rows updated at random (first: {stored['default'][0]:,} and {stored['DYNAMIC-4M-BUZHASH'][0]:,}) | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |", flush=True)
 
 
+# About 680 bytes of dump for an order with its lines and events; `orders` is their number.
+SHOP = """
+CREATE TABLE customers (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, name text, address jsonb, created timestamptz);
+CREATE TABLE products (id integer PRIMARY KEY, sku text NOT NULL UNIQUE, title text, price numeric(10, 2));
+CREATE TABLE orders (id bigint PRIMARY KEY, customer bigint NOT NULL REFERENCES customers, status text NOT NULL, amount numeric(12, 2),
+                     created timestamptz, details jsonb, note text);
+CREATE TABLE lines (order_id bigint REFERENCES orders, position smallint, product integer NOT NULL REFERENCES products, quantity integer,
+                    price numeric(10, 2), PRIMARY KEY (order_id, position));
+CREATE TABLE events (id bigint PRIMARY KEY, order_id bigint NOT NULL REFERENCES orders, kind text, at timestamptz, payload jsonb);
+INSERT INTO customers
+SELECT n, md5(n::text) || '@example.org', md5((n + 1)::text), jsonb_build_object('street', md5((n + 2)::text), 'city', md5((n + 3)::text)),
+       timestamptz '2020-01-01 00:00Z' + n * interval '97 seconds'
+FROM generate_series(1::bigint, {orders} / 4) n;
+INSERT INTO products SELECT n, 'sku-' || md5(n::text), md5((n + 1)::text), n % 10000 / 100.0 FROM generate_series(1, 20000) n;
+INSERT INTO orders
+SELECT n, n * 7919 % ({orders} / 4) + 1, (ARRAY['new', 'paid', 'sent', 'done'])[n % 4 + 1], n % 100000 / 100.0,
+       timestamptz '2020-01-01 00:00Z' + n * interval '27 seconds',
+       jsonb_build_object('a', md5(n::text), 'b', md5((n + 1)::text), 'c', md5((n * 7)::text)), CASE WHEN n % 5 = 0 THEN md5((n * 3)::text) END
+FROM generate_series(1::bigint, {orders}) n;
+INSERT INTO lines SELECT n, k, (n * 31 % 20000 + 1)::integer, n % 9 + 1, n % 9973 / 100.0 FROM generate_series(1::bigint, {orders}) n, generate_series(1, 3) k;
+INSERT INTO events
+SELECT n, n * 13 % {orders} + 1, (ARRAY['placed', 'paid', 'packed'])[n % 3 + 1], timestamptz '2020-01-01 00:00Z' + n * interval '18 seconds',
+       jsonb_build_object('from', md5(n::text), 'to', md5((n + 5)::text), 'agent', md5((n * 11)::text), 'trace', md5((n * 17)::text))
+FROM generate_series(1::bigint, {orders} * 3 / 2) n;
+CREATE INDEX ON customers (created); CREATE INDEX ON orders (customer); CREATE INDEX ON orders (status, created);
+CREATE INDEX ON lines (product); CREATE INDEX ON events (order_id); CREATE INDEX ON events (at);
+"""
+
+
+class Phases:
+    """Seconds of each phase of a restore, looked for ten times a second: the step in the journal, and while that is "load" or
+    there is none, as with psql, what the sessions do."""
+
+    SAMPLE = """
+        SELECT 'sample', extract(epoch FROM clock_timestamp()),
+               (SELECT substring(shobj_description(oid, 'pg_database') FROM '"step":"([^"]*)"') FROM pg_database
+                WHERE datname LIKE '{name}\\_\\_restore\\_%'),
+               (SELECT string_agg(left(query, 5), ' ') FROM pg_stat_activity WHERE datname LIKE '{name}%' AND state = 'active')
+        \\watch 0.1
+        """
+
+    def __init__(self, servers, name):
+        command = ["psql", "-X", "-A", "-t"]
+        self.child = subprocess.Popen(
+            command, env=servers.environment("postgres", "PGPAIR_PRIMARY"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.seconds, self.reader = {}, threading.Thread(target=self.read)
+        self.child.stdin.write(self.SAMPLE.format(name=name))
+        self.child.stdin.close()
+        self.reader.start()
+
+    def read(self):
+        before = None
+        for line in self.child.stdout:
+            parts = line.rstrip("\n").split("|")
+            if parts[0] != "sample":
+                continue
+            now, step, queries = float(parts[1]), parts[2], parts[3].split()
+            phase = step if step and step != "load" else "rows" if "COPY" in queries else "indexes" if step or queries else ""
+            if before:
+                self.seconds[phase] = self.seconds.get(phase, 0) + now - before
+            before = now
+
+    def stop(self):
+        self.child.terminate()
+        self.reader.join()
+        self.child.wait()
+        return self.seconds
+
+
+def restores(servers, options, folder):
+    servers.sql("CREATE DATABASE shop")
+    servers.sql(SHOP.format(orders=options.megabytes * 1_000_000 // 680), "shop")
+    servers.sql("VACUUM customers, products, orders, lines, events", "shop")
+    environment = servers.environment("fresh", "PGPAIR_PRIMARY")
+    place = repository(options, environment, f"{folder}/shop")
+    backup = Run([options.pod_runner, "backup", "--repository", place], environment | {"PGDATABASE": "shop"}).value
+    servers.stop_standby()
+    jobs = options.jobs.split(",")
+    pipe = 'set -o pipefail; "$0" snapshot cat --repository "$1" "$2" backup.sql | psql -X -q -v ON_ERROR_STOP=1 -o /dev/null'
+    commands = {"psql": ["bash", "-c", pipe, options.pod_runner, place, backup["id"]]}
+    for each in jobs:
+        commands[each] = [options.pod_runner, "restore", "--repository", place, "--kopia-snapshot", backup["id"], "--jobs", each]
+    runs, phases, analyzed = {name: [] for name in commands}, {name: [] for name in commands}, []
+    for _ in range(options.rounds):
+        for name, command in commands.items():
+            if name == "psql":
+                servers.sql("CREATE DATABASE fresh TEMPLATE template0")
+            watch = Phases(servers, "fresh")
+            runs[name].append(Run(command, environment))
+            phases[name].append(watch.stop())
+            if name == "psql":
+                analyzed.append(Run(["vacuumdb", "-q", "--analyze-only", "-j", "2", "fresh"], environment))
+            servers.sql("DROP DATABASE fresh WITH (FORCE)")
+
+    def row(title, runs, phases, shown):
+        median = lambda name: statistics.median(getattr(run, name) for run in runs)
+        seconds = [f"{statistics.median(each.get(name, 0) for each in phases):.1f}" if name in shown else "" for name in ("rows", "indexes", "analyze", "verify")]
+        print(f"| {title} | {median('seconds'):.1f} | {median('cpu'):.1f} | {median('peak') / 1e6:.0f} | {' | '.join(seconds)} |", flush=True)
+
+    print(f"\n| {backup['logicalSize'] / 1e6:.0f} MB dump, {options.rounds} rounds in turns | wall s | clients' CPU s | peak MB | rows, s | indexes and keys, s | ANALYZE, s | comparing, s |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    row("snapshot cat \\| psql", runs["psql"], phases["psql"], ("rows", "indexes"))
+    for run, more in zip(runs["psql"], analyzed):
+        run.seconds, run.cpu = run.seconds + more.seconds, run.cpu + more.cpu
+    row("the same, then vacuumdb --analyze-only -j 2", runs["psql"], [{"analyze": run.seconds} for run in analyzed], ("analyze",))
+    for each in jobs:
+        row(f"restore --jobs {each}", runs[each], phases[each], ("rows", "indexes", "analyze", "verify"))
+
+
 def main():
     options = arguments()
     options.pod_runner = str(pathlib.Path(options.pod_runner).resolve())
@@ -205,6 +328,8 @@ def main():
     try:
         if options.once:
             once(servers, options, folder)
+        elif options.restore:
+            restores(servers, options, folder)
         elif options.databases:
             many(servers, options, folder)
         else:
