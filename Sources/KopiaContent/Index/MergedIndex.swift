@@ -20,8 +20,8 @@ public struct MergedIndex: Sendable {
 
     /// 1 + length of the repository's hash.
     public let keySize: Int
-    private var packs = PackNameTable()
-    private var formats: [PackIndex.ContentFormat] = []
+    private(set) var packs = PackNameTable()
+    private(set) var formats: [PackIndex.ContentFormat] = []
     /// By part, the largest segment first.
     private(set) var stacks: [[IndexSegment]] = Array(repeating: [], count: parts.count)
     /// Entries that could not be used: bad keys, packs or formats their index does not have. They count as absent.
@@ -152,18 +152,42 @@ public struct MergedIndex: Sendable {
             if names.count < Self.sharedNamesMax { names[number] = name }
             return name
         }
-        var cursors = stacks.map { Cursor($0, from: prefix ?? 0) }
-        // A part has all prefixes, so that each prefix goes through all parts.
-        while let current = cursors.compactMap(\.prefix).min() {
-            if let prefix, current != prefix { return }
-            for part in cursors.indices {
-                while cursors[part].prefix == current {
-                    guard let (key, best) = cursors[part].next(supersedes) else { break }
-                    if let id = ContentID(key: key), let found = entry(id: id, best, named(best.pack)) {
-                        try body(found)
-                    }
+        var winners = winners(prefix: prefix)
+        while let (key, value) = winners.next() {
+            if let id = ContentID(key: key), let found = entry(id: id, value, named(value.pack)) { try body(found) }
+        }
+    }
+
+    /// The winning entries in ID order as they are kept; packs and formats are numbers of this table.
+    func winners(prefix: UInt8? = nil) -> Winners { Winners(self, prefix: prefix) }
+
+    struct Winners {
+        private let table: MergedIndex
+        private let wanted: UInt8?
+        private var cursors: [Cursor]
+        /// A part has all prefixes, so that each prefix goes through all parts.
+        private var prefix: UInt8?
+        private var part = 0
+
+        init(_ table: MergedIndex, prefix: UInt8?) {
+            self.table = table
+            wanted = prefix
+            cursors = table.stacks.map { Cursor($0, from: prefix ?? 0) }
+            self.prefix = lowestPrefix
+        }
+
+        private var lowestPrefix: UInt8? { cursors.compactMap(\.prefix).min() }
+
+        mutating func next() -> (key: ArraySlice<UInt8>, value: IndexSegment.Value)? {
+            while let prefix, wanted == nil || prefix == wanted {
+                while part < cursors.count {
+                    if cursors[part].prefix == prefix { return cursors[part].next(table.supersedes) }
+                    part += 1
                 }
+                part = 0
+                self.prefix = lowestPrefix
             }
+            return nil
         }
     }
 
@@ -186,9 +210,9 @@ public struct MergedIndex: Sendable {
         /// The next key with the value that wins.
         mutating func next(
             _ supersedes: (IndexSegment.Value, IndexSegment.Value) -> Bool
-        ) -> (key: [UInt8], IndexSegment.Value)? {
+        ) -> (key: ArraySlice<UInt8>, value: IndexSegment.Value)? {
             guard let lowest else { return nil }
-            let key = Array(segments[lowest].key(positions[lowest]))
+            let key = segments[lowest].key(positions[lowest])
             var best = segments[lowest].value(positions[lowest])
             for number in segments.indices where positions[number] < segments[number].count {
                 guard segments[number].key(positions[number]).elementsEqual(key) else { continue }

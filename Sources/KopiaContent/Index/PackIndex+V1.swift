@@ -21,65 +21,51 @@ extension PackIndex {
             timestampSeconds: Int64(bytes.bigEndian(at: value, width: 6)), isDeleted: offset >> 31 == 1)
     }
 
+    /// Offsets in a pack that are written are below.
+    static var packOffsetEnd: UInt32 { 1 << 30 }
+
+    static func offsetError(_ content: String, _ offset: UInt32) -> IndexError {
+        IndexError("content \(content) lies at offset \(offset) of its pack, the limit is 2^30")
+    }
+}
+
+extension IndexEncoder {
     /// The bytes of an index of version 1.
     ///
-    /// - Parameter entries: ascending by ID, each ID once.
     /// - Throws: `IndexError` when an entry does not fit the format.
-    static func encodeV1(_ entries: [IndexEntry]) throws(IndexError) -> [UInt8] {
-        guard let keySize = entries.first.map({ $0.id.hash.count + 1 }) else {
-            throw IndexError("an index without entries is not written")
-        }
+    func encodeV1() throws(IndexError) -> [UInt8] {
         let entrySize = 20
-        let tables = 8 + entries.count * (keySize + entrySize)
-        var names: [UInt8] = []
-        var nameOffsets: [BlobID: Int] = [:]
-        var bytes: [UInt8] = [1, UInt8(truncatingIfNeeded: keySize)]
-        bytes.reserveCapacity(tables)
+        try checkSizes(entrySize: entrySize)
+        let tables = 8 + count * (keySize + entrySize)
+        guard UInt32(exactly: tables + namesLength) != nil else {
+            throw IndexError("the index would grow beyond 4 GiB")
+        }
+        var nameOffsets: [UInt32] = []
+        nameOffsets.reserveCapacity(packs.count)
+        var nameOffset = tables
+        for pack in packs {
+            nameOffsets.append(UInt32(nameOffset))
+            nameOffset += table.packs.bytes(pack).count
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(nameOffset)
+        bytes += [1, UInt8(truncatingIfNeeded: keySize)]
         bytes.appendBigEndian(UInt64(entrySize), width: 2)
-        bytes.appendBigEndian(UInt64(entries.count), width: 4)
-        for entry in entries {
-            try checkCommon(entry, keySize: keySize, entrySize: entrySize)
-            guard entry.compression == 0 else {
-                throw IndexError("content \(entry.id) is compressed, which index version 1 cannot record")
+        bytes.appendBigEndian(UInt64(count), width: 4)
+        try forEach { key, value throws(IndexError) in
+            let format = format(of: value)
+            guard format.compression == 0 else {
+                throw IndexError("content \(Self.name(key)) is compressed, which index version 1 cannot record")
             }
-            let name = Array(entry.pack.description.utf8)
-            let nameOffset = nameOffsets[entry.pack] ?? names.count
-            if nameOffset == names.count {
-                nameOffsets[entry.pack] = nameOffset
-                names += name
-            }
-            guard let offset = UInt32(exactly: tables + nameOffset) else {
-                throw IndexError("the index would grow beyond 4 GiB")
-            }
-            bytes += entry.id.key
-            bytes.appendBigEndian(UInt64(entry.timestampSeconds), width: 6)
-            bytes.append(entry.formatVersion)
-            bytes.append(UInt8(truncatingIfNeeded: name.count))
-            bytes.appendBigEndian(UInt64(offset), width: 4)
-            bytes.appendBigEndian(UInt64(entry.packOffset | (entry.isDeleted ? 1 << 31 : 0)), width: 4)
-            bytes.appendBigEndian(UInt64(entry.packedLength), width: 4)
+            bytes += key
+            bytes.appendBigEndian(UInt64(value.timestampSeconds), width: 6)
+            bytes.append(format.formatVersion)
+            bytes.append(UInt8(truncatingIfNeeded: table.packs.bytes(value.pack).count))
+            bytes.appendBigEndian(UInt64(nameOffsets[Int(packPlaces[Int(value.pack)])]), width: 4)
+            bytes.appendBigEndian(UInt64(value.packOffset | (value.isDeleted ? 1 << 31 : 0)), width: 4)
+            bytes.appendBigEndian(UInt64(value.packedLength), width: 4)
         }
-        return bytes + names
-    }
-
-    /// The limits both versions share.
-    static func checkCommon(_ entry: IndexEntry, keySize: Int, entrySize: Int) throws(IndexError) {
-        guard entry.id.hash.count + 1 == keySize, keySize + entrySize <= 256 else {
-            throw IndexError(
-                "content \(entry.id) has a hash of \(entry.id.hash.count) bytes among hashes of \(keySize - 1) bytes")
-        }
-        guard entry.packOffset < 1 << 30 else {
-            throw IndexError("content \(entry.id) lies at offset \(entry.packOffset) of its pack, the limit is 2^30")
-        }
-        guard entry.pack.description.utf8.count <= 255 else {
-            throw IndexError("pack name \(entry.pack) has more than 255 bytes")
-        }
-        guard entry.encryptionKeyID == 0 else {
-            throw IndexError("content \(entry.id) has encryption key \(entry.encryptionKeyID), only 0 exists")
-        }
-        guard entry.timestampSeconds >= 0, entry.timestampSeconds < 1 << 48 else {
-            throw IndexError(
-                "content \(entry.id) has timestamp \(entry.timestampSeconds), which needs more than 48 bits")
-        }
+        for pack in packs { bytes += table.packs.bytes(pack) }
+        return bytes
     }
 }

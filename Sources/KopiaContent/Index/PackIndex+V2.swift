@@ -36,109 +36,78 @@ extension PackIndex {
             compression: UInt32(bytes.bigEndian(at: record, width: 4)), formatVersion: bytes[record + 4],
             encryptionKeyID: bytes[record + 5])
     }
+}
 
+extension IndexEncoder {
     /// The bytes of an index of version 2, with the smallest entry size that holds the entries.
     ///
-    /// - Parameter entries: ascending by ID, each ID once.
     /// - Throws: `IndexError` when an entry does not fit the format.
-    static func encodeV2(_ entries: [IndexEntry]) throws(IndexError) -> [UInt8] {
-        guard let keySize = entries.first.map({ $0.id.hash.count + 1 }) else {
-            throw IndexError("an index without entries is not written")
+    func encodeV2() throws(IndexError) -> [UInt8] {
+        guard packs.count <= 1 << 24, formats.count <= 255 else {
+            throw IndexError("an index holds 2^24 packs and 255 formats, not \(packs.count) and \(formats.count)")
         }
-        let numbers = try Numbering(entries)
-        let tables =
-            17 + entries.count * (keySize + numbers.entrySize) + numbers.packs.count * 5 + numbers.formats.count * 6
-        var bytes: [UInt8] = [2, UInt8(truncatingIfNeeded: keySize)]
-        bytes.reserveCapacity(tables)
-        bytes.appendBigEndian(UInt64(numbers.entrySize), width: 2)
-        bytes.appendBigEndian(UInt64(entries.count), width: 4)
-        bytes.appendBigEndian(UInt64(numbers.packs.count), width: 4)
-        bytes.append(UInt8(truncatingIfNeeded: numbers.formats.count))
+        var entrySize = 16
+        if formats.count > 1 { entrySize = 17 }
+        if packs.count > 1 << 16 { entrySize = 18 }
+        if longest >= 1 << 24 { entrySize = 19 }
+        try checkSizes(entrySize: entrySize)
+        let tables = 17 + count * (keySize + entrySize) + packs.count * 5 + formats.count * 6
+        guard UInt32(exactly: tables + namesLength) != nil else {
+            throw IndexError("the index would grow beyond 4 GiB")
+        }
+        var bytes: [UInt8] = []
+        // An entry is written with its longest size and cut.
+        bytes.reserveCapacity(tables + namesLength + Self.entrySizeMax)
+        bytes += [2, UInt8(truncatingIfNeeded: keySize)]
+        bytes.appendBigEndian(UInt64(entrySize), width: 2)
+        bytes.appendBigEndian(UInt64(count), width: 4)
+        bytes.appendBigEndian(UInt64(packs.count), width: 4)
+        bytes.append(UInt8(truncatingIfNeeded: formats.count))
         bytes.appendBigEndian(0, width: 4)
-        for entry in entries {
-            try checkCommon(entry, keySize: keySize, entrySize: numbers.entrySize)
-            bytes += entry.id.key
-            bytes += try numbers.value(of: entry).prefix(numbers.entrySize)
+        try forEach { key, value throws(IndexError) in
+            bytes += key
+            try appendV2(value, of: key, to: &bytes)
+            bytes.removeLast(Self.entrySizeMax - entrySize)
         }
         var nameOffset = tables
-        for pack in numbers.packs {
-            guard let offset = UInt32(exactly: nameOffset) else {
-                throw IndexError("the index would grow beyond 4 GiB")
-            }
-            bytes.append(UInt8(truncatingIfNeeded: pack.description.utf8.count))
-            bytes.appendBigEndian(UInt64(offset), width: 4)
-            nameOffset += pack.description.utf8.count
+        for pack in packs {
+            let length = table.packs.bytes(pack).count
+            bytes.append(UInt8(truncatingIfNeeded: length))
+            bytes.appendBigEndian(UInt64(nameOffset), width: 4)
+            nameOffset += length
         }
-        for format in numbers.formats {
+        for number in formats {
+            let format = table.formats[Int(number)]
             bytes.appendBigEndian(UInt64(format.compression), width: 4)
             bytes += [format.formatVersion, format.encryptionKeyID]
         }
-        for pack in numbers.packs { bytes += Array(pack.description.utf8) }
+        for pack in packs { bytes += table.packs.bytes(pack) }
         return bytes
     }
 
-    /// Packs and formats numbered by first appearance, and the entry size that follows from them.
-    private struct Numbering {
-        var packs: [BlobID] = []
-        var formats: [ContentFormat] = []
-        var entrySize = 16
-        private var packNumbers: [BlobID: Int] = [:]
-        private var formatNumbers: [ContentFormat: Int] = [:]
+    private static var entrySizeMax: Int { 19 }
 
-        init(_ entries: [IndexEntry]) throws(IndexError) {
-            var longest: UInt32 = 0
-            for entry in entries {
-                if packNumbers[entry.pack] == nil {
-                    packNumbers[entry.pack] = packs.count
-                    packs.append(entry.pack)
-                }
-                let format = Self.format(of: entry)
-                if formatNumbers[format] == nil {
-                    formatNumbers[format] = formats.count
-                    formats.append(format)
-                }
-                longest = max(longest, entry.packedLength, entry.originalLength)
-            }
-            guard packs.count <= 1 << 24, formats.count <= 255 else {
-                throw IndexError(
-                    "an index holds 2^24 packs and 255 formats, not \(packs.count) and \(formats.count)")
-            }
-            if formats.count > 1 { entrySize = 17 }
-            if packs.count > 1 << 16 { entrySize = 18 }
-            if longest >= 1 << 24 { entrySize = 19 }
+    /// All 19 bytes; a smaller entry size is a prefix of them.
+    private func appendV2(
+        _ value: IndexSegment.Value, of key: ArraySlice<UInt8>, to bytes: inout [UInt8]
+    ) throws(IndexError) {
+        guard value.packedLength < 1 << 28, value.originalLength < 1 << 28 else {
+            throw IndexError(
+                "content \(Self.name(key)) has \(value.originalLength) bytes, \(value.packedLength) packed: the limit is 2^28"
+            )
         }
-
-        private static func format(of entry: IndexEntry) -> ContentFormat {
-            ContentFormat(
-                compression: entry.compression, formatVersion: entry.formatVersion,
-                encryptionKeyID: entry.encryptionKeyID)
+        guard let timestamp = UInt32(exactly: value.timestampSeconds) else {
+            throw IndexError(
+                "content \(Self.name(key)) has timestamp \(value.timestampSeconds), which needs more than 32 bits")
         }
-
-        /// All 19 bytes; a smaller entry size is a prefix of them.
-        func value(of entry: IndexEntry) throws(IndexError) -> [UInt8] {
-            guard entry.packedLength < 1 << 28, entry.originalLength < 1 << 28 else {
-                throw IndexError(
-                    "content \(entry.id) has \(entry.originalLength) bytes, \(entry.packedLength) packed: the limit is 2^28"
-                )
-            }
-            guard let timestamp = UInt32(exactly: entry.timestampSeconds) else {
-                throw IndexError(
-                    "content \(entry.id) has timestamp \(entry.timestampSeconds), which needs more than 32 bits")
-            }
-            guard let pack = packNumbers[entry.pack], let format = formatNumbers[Self.format(of: entry)] else {
-                throw IndexError("content \(entry.id) is not among the entries that were numbered")
-            }
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(19)
-            bytes.appendBigEndian(UInt64(timestamp), width: 4)
-            bytes.appendBigEndian(UInt64(entry.packOffset | (entry.isDeleted ? 1 << 31 : 0)), width: 4)
-            bytes.appendBigEndian(UInt64(entry.originalLength & 0xff_ffff), width: 3)
-            bytes.appendBigEndian(UInt64(entry.packedLength & 0xff_ffff), width: 3)
-            bytes.appendBigEndian(UInt64(pack & 0xffff), width: 2)
-            bytes.append(UInt8(truncatingIfNeeded: format))
-            bytes.append(UInt8(truncatingIfNeeded: pack >> 16))
-            bytes.append(UInt8(truncatingIfNeeded: (entry.originalLength >> 24) << 4 | entry.packedLength >> 24))
-            return bytes
-        }
+        let pack = packPlaces[Int(value.pack)]
+        bytes.appendBigEndian(UInt64(timestamp), width: 4)
+        bytes.appendBigEndian(UInt64(value.packOffset | (value.isDeleted ? 1 << 31 : 0)), width: 4)
+        bytes.appendBigEndian(UInt64(value.originalLength & 0xff_ffff), width: 3)
+        bytes.appendBigEndian(UInt64(value.packedLength & 0xff_ffff), width: 3)
+        bytes.appendBigEndian(UInt64(pack & 0xffff), width: 2)
+        bytes.append(UInt8(truncatingIfNeeded: formatPlaces[Int(value.format)]))
+        bytes.append(UInt8(truncatingIfNeeded: pack >> 16))
+        bytes.append(UInt8(truncatingIfNeeded: (value.originalLength >> 24) << 4 | value.packedLength >> 24))
     }
 }

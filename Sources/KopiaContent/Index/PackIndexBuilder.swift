@@ -1,33 +1,22 @@
-/// Collects entries and writes them as index blobs. Of several entries of one content only the winner is kept.
+/// Writes entries as index blobs. Of several entries of one content only the winner is kept.
 ///
-/// Memory: about 200 bytes an entry.
+/// Memory: the entries, shared with whoever gave them; while they are encoded another array of them, and a packed table (`MergedIndex`).
 ///
-/// Source: kopia `repo/content/index/index_builder.go`, `Builder`; `kopia-format` §4.2–4.4.
+/// Source: as of `IndexEncoder`.
 public struct PackIndexBuilder: Sendable {
     /// One blob holds this many entries at most.
     public static let shardEntriesMax = 16_000_000
 
-    private var winners: [ContentID: IndexEntry] = [:]
+    private let entries: [IndexEntry]
 
-    public init() {}
-
-    public init(_ entries: some Sequence<IndexEntry>) {
-        for entry in entries { add(entry) }
-    }
-
-    public var count: Int { winners.count }
-    public var isEmpty: Bool { winners.isEmpty }
-
-    public mutating func add(_ entry: IndexEntry) {
-        if let known = winners[entry.id], !entry.supersedes(known) { return }
-        winners[entry.id] = entry
-    }
+    /// - Parameter entries: in any order.
+    public init(_ entries: some Sequence<IndexEntry>) { self.entries = Array(entries) }
 
     /// The bytes of one index of all entries.
     ///
     /// - Throws: `IndexError` when there is no entry, or one does not fit the format.
     public func encode(_ version: PackIndex.Version) throws(IndexError) -> [UInt8] {
-        try Self.encode(winners.values.sorted { $0.id < $1.id }, version)
+        try IndexEncoder(try table()).encode(version)
     }
 
     /// The bytes of as many indexes as are needed; empty ones are left out.
@@ -37,30 +26,32 @@ public struct PackIndexBuilder: Sendable {
     public func encodeShards(
         _ version: PackIndex.Version, entriesMax: Int = shardEntriesMax
     ) throws(IndexError) -> [[UInt8]] {
-        try Self.encodeShards(winners.values.sorted { $0.id < $1.id }, version, entriesMax: entriesMax)
+        try IndexEncoder.encode(try table(), version, entriesMax: entriesMax)
     }
 
-    /// - Parameter sorted: ascending by ID, each ID once.
-    static func encodeShards(
-        _ sorted: [IndexEntry], _ version: PackIndex.Version, entriesMax: Int = shardEntriesMax
-    ) throws(IndexError) -> [[UInt8]] {
-        if sorted.isEmpty { return [] }
-        if sorted.count <= entriesMax { return [try encode(sorted, version)] }
-        let shardCount = (sorted.count + entriesMax - 1) / entriesMax
-        var shards: [[IndexEntry]] = Array(repeating: [], count: shardCount)
-        for entry in sorted {
-            shards[Int(fnv1a(Array(entry.id.description.utf8))) % shardCount].append(entry)
+    /// - Throws: `IndexError` for an entry that a table would not keep as it is.
+    private func table() throws(IndexError) -> MergedIndex {
+        let hashLength = entries.first?.id.hash.count ?? 16
+        for entry in entries {
+            guard entry.id.hash.count == hashLength, (1...254).contains(hashLength) else {
+                throw IndexError(
+                    "content \(entry.id) has a hash of \(entry.id.hash.count) bytes among hashes of \(hashLength) bytes"
+                )
+            }
+            guard entry.packOffset < PackIndex.packOffsetEnd else {
+                throw PackIndex.offsetError("\(entry.id)", entry.packOffset)
+            }
+            guard entry.timestampSeconds >= 0, entry.timestampSeconds < 1 << 48 else {
+                throw IndexError(
+                    "content \(entry.id) has timestamp \(entry.timestampSeconds), which needs more than 48 bits")
+            }
         }
-        var encoded: [[UInt8]] = []
-        for shard in shards where !shard.isEmpty { encoded.append(try encode(shard, version)) }
-        return encoded
-    }
-
-    private static func encode(_ sorted: [IndexEntry], _ version: PackIndex.Version) throws(IndexError) -> [UInt8] {
-        switch version {
-        case .v1: try PackIndex.encodeV1(sorted)
-        case .v2: try PackIndex.encodeV2(sorted)
+        var table = MergedIndex(hashLength: hashLength)
+        table.add(entries)
+        guard table.invalidEntryCount == 0 else {
+            throw IndexError("the entries name more packs or formats than an index can hold")
         }
+        return table
     }
 
     /// FNV-1a, 32 bits.

@@ -42,17 +42,13 @@ extension LocalContentStore {
             state.unpublished = MergedIndex(hashLength: crypto.hashLength)
             return publishing
         }
-        var entries: [IndexEntry] = []
-        entries.reserveCapacity(publishing.entryCount)
-        publishing.forEach { entries.append($0) }
-        guard !entries.isEmpty else {
+        guard publishing.entryCount > 0 else {
             state.withLock { $0.publishing = nil }
             return
         }
         do {
-            let written = try await writeIndex(entries, format, session)
+            let written = try await writeIndex(publishing, format, session)
             try await verifyListed(written)
-            entries = []
             try await commit(publishing, written)
         } catch {
             state.withLock { state in
@@ -106,10 +102,10 @@ extension LocalContentStore {
 
     /// - Returns: the blobs written and their lengths.
     private func writeIndex(
-        _ entries: [IndexEntry], _ format: RepositoryFormat, _ session: WriteSession?
+        _ entries: MergedIndex, _ format: RepositoryFormat, _ session: WriteSession?
     ) async throws -> [BlobID: Int] {
         let version: PackIndex.Version = format.parameters.indexVersion >= 2 ? .v2 : .v1
-        let shards = try PackIndexBuilder.encodeShards(entries, version)
+        var shards = try IndexEncoder.encode(entries, version)
         let sessionID =
             session?.id ?? WriteSession(random: environment.randomBytes(8), now: environment.now()).id
         guard format.parameters.epochParameters.isEnabled else {
@@ -117,9 +113,12 @@ extension LocalContentStore {
         }
         var names: [String] = []
         var bodies: [[UInt8]] = []
-        for shard in shards {
+        for number in shards.indices {
             // The epoch is put in front of the name when it is known; name and bytes do not depend on it.
-            let sealed = try crypto.sealBlob(prefix: "", suffix: "\(sessionID)-c\(shards.count)", plaintext: shard)
+            let sealed = try crypto.sealBlob(
+                prefix: "", suffix: "\(sessionID)-c\(shards.count)", plaintext: shards[number])
+            // It is not needed any more, the sealed one is until it is stored.
+            shards[number] = []
             names.append(sealed.id.description)
             bodies.append(sealed.bytes)
         }

@@ -20,7 +20,8 @@ import Synchronization
 ///
 /// Memory:
 /// - index: 41 bytes a content (`MergedIndex`), a 64th more while entries are published, twice as much while it is loaded again
-///   after a compaction; up to 65,536 entries that are not published yet, 13 MB for the moment in which their index is written;
+///   after a compaction; up to 65,536 entries that are not published yet and those of packs
+///   on their way, whose index is there twice, plain and encrypted, for the moment in which it is written: 72 bytes an entry, 5 MB;
 /// - packs, where the storage takes blobs in parts (a folder): 1/5 of `maxPackSize`, or 1/15 and the longest content, more when
 ///   nothing is under way that could make room; 1 MiB in each writer, of which there are `packsInFlightMax` + 2;
 /// - packs elsewhere: `packsInFlightMax` × `maxPackSize` bytes and one content for each `write` under way: `write` suspends while
@@ -61,7 +62,7 @@ public final class LocalContentStore: ContentStore {
 
     /// Index entries are written at the latest this long after the previous time.
     static let indexFlushInterval = Duration.seconds(600)
-    /// … or once so many have gathered: writing an index takes about 200 bytes an entry for a moment.
+    /// … or once so many have gathered: writing an index takes twice its bytes for a moment, some 72 an entry.
     static let unpublishedEntriesMax = 65_536
     /// Indexes older than this are loaded again before they are relied on for deduplication.
     static let indexRefreshInterval = Duration.seconds(900)
