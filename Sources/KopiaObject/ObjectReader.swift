@@ -79,10 +79,14 @@ public struct ObjectReader: Sendable {
     /// Concurrency and memory: while `body` works, up to 4 batches of contents are fetched ahead, each of 8 MiB or one
     /// larger content: about 40 MiB with chunks of any usual size. `body` runs on the caller's side, one call at a time.
     ///
+    /// - Parameter readers: how many such calls at once shall hold that together: batches are so many times smaller, but one
+    ///   content at least.
     /// - Throws: `ObjectError.Code.damaged` when a piece has another length than promised; whatever reading a content or
     ///   `body` throws; `CancellationError`. Bytes before the failing chunk were delivered.
-    public func forEachChunk(in range: Range<Int64>? = nil, _ body: ([UInt8]) async throws -> Void) async throws {
-        try await forEachChunk(in: range, batchLength: ReadPlan.batchLength, body)
+    public func forEachChunk(
+        in range: Range<Int64>? = nil, readers: Int = 1, _ body: ([UInt8]) async throws -> Void
+    ) async throws {
+        try await forEachChunk(in: range, batchLength: ReadPlan.batchLength / max(1, readers), body)
     }
 
     /// - Parameter batchLength: bytes fetched together.

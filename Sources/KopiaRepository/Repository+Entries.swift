@@ -113,15 +113,18 @@ public struct SnapshotFile: Sendable {
 
     /// Calls `body` with the bytes in order, chunk by chunk; no chunk is empty.
     ///
-    /// Concurrency and memory: reads ahead up to 40 MiB (`ObjectReader.forEachChunk`); `body` runs one call at a time.
+    /// Concurrency and memory: reads ahead up to 40 MiB (`ObjectReader.forEachChunk`), divided by `readers`, but five chunks at
+    /// least; `body` runs one call at a time.
     ///
-    /// - Parameter range: nil for the whole file; clamped to it.
+    /// - Parameters:
+    ///   - range: nil for the whole file; clamped to it.
+    ///   - readers: how many such calls at once shall hold no more than one of them alone.
     /// - Throws: `RepositoryError.Code.damaged` for bytes that are missing or altered, after what came before them was
     ///   delivered; `.storage`; whatever `body` throws; `CancellationError`.
     public func forEachChunk(
-        in range: Range<Int64>? = nil, _ body: ([UInt8]) async throws -> Void
+        in range: Range<Int64>? = nil, readers: Int = 1, _ body: ([UInt8]) async throws -> Void
     ) async throws {
-        try await translatingErrors { try await self.reader.forEachChunk(in: range, body) }
+        try await translatingErrors { try await self.reader.forEachChunk(in: range, readers: readers, body) }
     }
 
     /// The bytes of a range, clamped to the file; all of them in memory.
