@@ -3,16 +3,16 @@ struct CopyHeader: Sendable, Hashable {
     var schema: [UInt8] = []
     var table: [UInt8] = []
     var columns: [[UInt8]] = []
+    /// Schema and table as the statement has them, quotes and all.
+    var relation: [UInt8] = []
+    /// Whether something other than the semicolon follows `stdin`.
+    var hasOptions = false
 
     /// Nil for any other statement. Options behind `stdin` are left alone: the rows follow all the same.
     init?(_ statement: [UInt8]) {
         var cursor = Cursor(bytes: statement)
-        guard cursor.take(word: "copy"), let first = cursor.takeName() else { return nil }
-        table = first
-        if cursor.take(UInt8(ascii: ".")) {
-            guard let second = cursor.takeName() else { return nil }
-            (schema, table) = (first, second)
-        }
+        guard cursor.take(word: "copy"), let name = cursor.takeQualifiedName() else { return nil }
+        (schema, table, relation) = name
         if cursor.take(UInt8(ascii: "(")) {
             repeat {
                 guard let column = cursor.takeName() else { return nil }
@@ -21,7 +21,10 @@ struct CopyHeader: Sendable, Hashable {
             guard cursor.take(UInt8(ascii: ")")) else { return nil }
         }
         guard cursor.take(word: "from"), cursor.take(word: "stdin") else { return nil }
+        hasOptions = !cursor.take(UInt8(ascii: ";")) || !cursor.isAtEnd
     }
+
+    var name: TableName { TableName(schema: schema, table: table) }
 
     /// False when the names are in an encoding other than UTF-8: then only the server can tell what they are.
     var isUTF8: Bool {
@@ -35,9 +38,25 @@ struct CopyHeader: Sendable, Hashable {
     }
 }
 
-private struct Cursor {
+/// A table in the dump's encoding.
+struct TableName: Sendable, Hashable {
+    /// Empty when the dump does not say.
+    var schema: [UInt8]
+    var table: [UInt8]
+}
+
+struct Cursor {
     let bytes: [UInt8]
     var position = 0
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    var isAtEnd: Bool {
+        mutating get {
+            skipSpace()
+            return position == bytes.count
+        }
+    }
 
     mutating func skipSpace() {
         while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) { position += 1 }
@@ -58,6 +77,20 @@ private struct Cursor {
         else { return false }
         position = end
         return true
+    }
+
+    /// - Returns: the names without quotes, and how they are written.
+    mutating func takeQualifiedName() -> (schema: [UInt8], table: [UInt8], text: [UInt8])? {
+        skipSpace()
+        let start = position
+        guard let first = takeName() else { return nil }
+        let end = position
+        guard take(UInt8(ascii: ".")) else {
+            position = end
+            return ([], first, Array(bytes[start..<end]))
+        }
+        guard let second = takeName() else { return nil }
+        return (first, second, Array(bytes[start..<position]))
     }
 
     /// A quoted name without its quotes, or a bare one.

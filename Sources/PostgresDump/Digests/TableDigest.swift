@@ -81,12 +81,28 @@ public struct TableDigest: Sendable, Hashable {
     /// In the order of the dump's COPY; empty for a table without columns.
     public var columns: [String]
     public var content: RowsDigest
+    /// Bytes of the dump before the first row. The rows, `bytes` of them, follow without a gap, and then the line `\.`. Nil in
+    /// records of before. Of no account when digests are compared: the same rows may lie elsewhere in another dump.
+    public var at: Int64?
 
-    public init(schema: String, table: String, columns: [String], content: RowsDigest) {
+    public init(schema: String, table: String, columns: [String], content: RowsDigest, at: Int64? = nil) {
         self.schema = schema
         self.table = table
         self.columns = columns
         self.content = content
+        self.at = at
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.schema == right.schema && left.table == right.table && left.columns == right.columns
+            && left.content == right.content
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(schema)
+        hasher.combine(table)
+        hasher.combine(columns)
+        hasher.combine(content)
     }
 
     public var rows: Int64 { content.rows }
@@ -107,13 +123,19 @@ public struct TableDigest: Sendable, Hashable {
 
 extension TableDigest {
     public var json: JSONValue {
-        [
-            "schema": .string(schema), "table": .string(table), "columns": .array(columns.map { .string($0) }),
-            "rows": .integer(rows), "bytes": .integer(bytes), "hash": .string(Self.text(hash)),
+        var members = [
+            JSONObject.Member(key: "schema", value: .string(schema)),
+            JSONObject.Member(key: "table", value: .string(table)),
+            JSONObject.Member(key: "columns", value: .array(columns.map { .string($0) })),
+            JSONObject.Member(key: "rows", value: .integer(rows)),
+            JSONObject.Member(key: "bytes", value: .integer(bytes)),
+            JSONObject.Member(key: "hash", value: .string(Self.text(hash))),
         ]
+        if let at { members.append(JSONObject.Member(key: "at", value: .integer(at))) }
+        return .object(JSONObject(members))
     }
 
-    /// Nil when a member is missing or not what it should be.
+    /// Nil when a member is missing or not what it should be; `at` may be.
     public init?(json: JSONValue) {
         guard let schema = json["schema"]?.stringValue, let table = json["table"]?.stringValue,
             let columns = json["columns"]?.arrayValue?.map(\.stringValue), !columns.contains(nil),
@@ -123,7 +145,9 @@ extension TableDigest {
         let hash = code.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
         var content = RowsDigest()
         (content.rows, content.bytes, content.hash) = (rows, bytes, hash)
-        self.init(schema: schema, table: table, columns: columns.compactMap { $0 }, content: content)
+        self.init(
+            schema: schema, table: table, columns: columns.compactMap { $0 }, content: content,
+            at: json["at"]?.integerValue)
     }
 
     /// 32 hexadecimal digits.
