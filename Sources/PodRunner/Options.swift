@@ -269,10 +269,11 @@ struct SuperuserObjectsOption: ParsableArguments, Sendable {
 struct JobsOption: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
-            "Connections that build indexes and constraints, analyze and compare at the same time, 1 to 32.",
+            "Connections that load rows, build indexes and constraints, analyze and compare, 1 to 32.",
             discussion: """
-                Each may take maintenance_work_mem on the server. As many as the server has processors to spare; it does not say \
-                how many those are.
+                Rows of tables with 4 MiB of them or more, each table over one connection; with 1 the dump is read from its \
+                beginning to its end. Each may take maintenance_work_mem on the server. As many as the server has processors \
+                to spare; it does not say how many those are.
                 """, valueName: "count"))
     var jobs: Int = 2
 

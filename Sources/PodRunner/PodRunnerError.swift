@@ -24,7 +24,8 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
         switch error {
         case let error as PodRunnerError: self = error
         case let error as PostgresError:
-            self.init(error.code == .settings ? .input : .database, error.message, hint: error.hint)
+            let code: ExitCode = error.code == .otherDump ? .verification : .database
+            self.init(error.code == .settings ? .input : code, error.message, hint: error.hint)
         case let error as RepositoryError:
             let code: ExitCode = error.code.isCallersMistake ? .input : .repository
             self.init(error.code == .notImmutable ? .verification : code, error.message, hint: error.hint)

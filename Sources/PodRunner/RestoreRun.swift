@@ -13,7 +13,7 @@ struct RestoreChoices: Sendable {
     var keepSeconds: Int64 = 0
     /// Seconds between progress lines; 0 for none.
     var heartbeat = 5
-    /// Connections that build indexes and constraints, analyze and compare.
+    /// Connections that load rows, build indexes and constraints, analyze and compare.
     var jobs = 2
     /// Bytes of the server's storage, when somebody says.
     var targetSpace: Int64?

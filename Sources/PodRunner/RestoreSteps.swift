@@ -81,7 +81,6 @@ extension RestoreRun {
         try await enter("load", &journal, server)
         context.note("restoring into \(journal.sideName)")
         let beat = Heartbeat("restored", of: file.length, context)
-        let digester = Mutex(record?.tables.map { CopyDigester(key: $0.key) })
         let side = settings.with(database: journal.sideName)
         let unwanted =
             choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
@@ -91,6 +90,11 @@ extension RestoreRun {
                 var loader = DumpLoader(client)
                 loader.jobs = choices.jobs
                 loader.unwanted = unwanted
+                loader.beforeRows = { [context] count, connections in
+                    context.note(
+                        "loading the rows of \(Figures.count(count, "large table")) over "
+                            + Figures.count(connections, "connection"))
+                }
                 loader.beforeSection = { [context] count, connections in
                     beat.willBuild(count)
                     context.note(
@@ -106,14 +110,16 @@ extension RestoreRun {
                     loader.afterSchema = { try await client.letCreate(helper, in: $0) }
                 }
                 if record?.privileges?.isPublicOpen == true { try await client.openPublic() }
-                return try await loader.load { [file, context] write in
-                    try await file.forEachChunk { chunk in
+                // The one reader that waits while the others work counts, too.
+                let readers = choices.jobs > 1 ? choices.jobs + 1 : 1
+                let dump = DumpFile(length: file.length) { [file, context] range, write in
+                    try await file.forEachChunk(in: range, readers: readers) { chunk in
                         beat.add(chunk.count)
-                        try digester.withLock { try $0?.scan(chunk) }
                         try await write(chunk)
                         context.pass("rows")
                     }
                 }
+                return try await loader.load(dump, recorded: record?.tables)
             }
         }
         for statement in loaded.leftOut {
@@ -124,7 +130,7 @@ extension RestoreRun {
         report.statements = loaded.statements
         if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }
         context.pass("loaded")
-        guard let tables = record?.tables, let found = try digester.withLock({ try $0?.finish() }) else { return }
+        guard let tables = record?.tables, let found = loaded.tables else { return }
         let differences = tables.differences(from: found)
         if !differences.isEmpty {
             throw verificationError(

@@ -135,6 +135,12 @@ struct DumpLexer: Sendable {
 
     var rowsFollow: Bool { if case .rows = mode { true } else { false } }
 
+    /// Rows follow, and none of them has been read.
+    var isBeforeRows: Bool { rowsFollow && rows.isFresh }
+
+    /// So many rows are left out of what is read, before the first.
+    mutating func passOver(rows count: Int) { line += count }
+
     /// The line `\.` has been read.
     mutating func endOfRows() { (mode, previous) = (.plain, 0x0a) }
 

@@ -4,23 +4,32 @@ extension DumpLoader {
     /// - Parameters:
     ///   - session: what the dump has set so far, for every connection.
     ///   - weights: bytes of rows by table.
-    /// - Returns: warnings of the server.
+    /// - Returns: warnings of the server, and what was in the areas of rows, by their index.
     /// - Throws: `PostgresError.Code.restore` with statement and line; `CancellationError`.
     func run(
-        _ units: [ParallelSection.Unit], session: SessionSettings, weights: [String: Int]
-    ) async throws -> [String] {
+        _ units: [ParallelSection.Unit], _ source: RowsSource?, session: SessionSettings, weights: [String: Int]
+    ) async throws -> (warnings: [String], contents: [Int: RowsDigest]) {
         let heaviest = units.enumerated().map {
             (index: $0, unit: $1, weight: $1.tables.map { weights[$0] ?? 0 }.max() ?? 0)
         }
         .sorted { ($1.weight, $0.index) < ($0.weight, $1.index) }.map(\.unit)
         return try await PostgresClient.with(client.settings, connections: min(jobs, units.count)) { clients in
-            beforeSection(units.count, clients.count)
+            if units.contains(where: { $0.rows != nil }) {
+                beforeRows(units.count, clients.count)
+            } else {
+                beforeSection(units.count, clients.count)
+            }
             for client in clients { try await client.apply(session) }
             var pending = heaviest
             var running: [Int: ParallelSection.Unit] = [:]
             var idle = Array(clients.indices)
             var again: [ParallelSection.Unit] = []
-            try await withThrowingTaskGroup(of: (worker: Int, rest: ParallelSection.Unit?).self) { group in
+            var contents: [Int: RowsDigest] = [:]
+            func take(_ outcome: UnitOutcome) {
+                if let rest = outcome.rest { again.append(rest) }
+                if let (index, content) = outcome.content { contents[index] = content }
+            }
+            try await withThrowingTaskGroup(of: (worker: Int, outcome: UnitOutcome).self) { group in
                 while true {
                     while let worker = idle.last,
                         let next = pending.firstIndex(where: { unit in
@@ -31,42 +40,50 @@ extension DumpLoader {
                         let unit = pending.remove(at: next)
                         running[worker] = unit
                         let client = clients[worker]
-                        group.addTask { (worker, try await self.run(unit, on: client, mayDeadlock: true)) }
+                        group.addTask { (worker, try await self.run(unit, source, on: client, mayDeadlock: true)) }
                     }
                     guard let done = try await group.next() else { break }
-                    if let rest = done.rest { again.append(rest) }
+                    take(done.outcome)
                     running[done.worker] = nil
                     idle.append(done.worker)
                 }
             }
-            for unit in again { _ = try await run(unit, on: clients[0], mayDeadlock: false) }
-            return clients.flatMap { $0.connection.warnings.take() }
+            for unit in again { take(try await run(unit, source, on: clients[0], mayDeadlock: false)) }
+            return (clients.flatMap { $0.connection.warnings.take() }, contents)
         }
     }
 
-    /// - Returns: what is left when it was the victim of a deadlock, of which nothing stays: partitions and functions lock
-    ///   more tables than a statement names.
+    private struct UnitOutcome: Sendable {
+        /// What is left when it was the victim of a deadlock, of which nothing stays: partitions and functions lock more tables
+        /// than a statement names.
+        var rest: ParallelSection.Unit?
+        var content: (index: Int, RowsDigest)?
+    }
+
     private func run(
-        _ unit: ParallelSection.Unit, on client: PostgresClient, mayDeadlock: Bool
-    ) async throws -> ParallelSection.Unit? {
+        _ unit: ParallelSection.Unit, _ source: RowsSource?, on client: PostgresClient, mayDeadlock: Bool
+    ) async throws -> UnitOutcome {
         for (index, statement) in unit.statements.enumerated() {
             do {
+                if let area = unit.rows, let source {
+                    let content = try await load(area, statement, isOfLoad: unit.isOfLoad, source, on: client)
+                    return UnitOutcome(content: (area.index, content))
+                }
                 try await perform(alone: statement, on: client)
             } catch let error as PostgresError where error.sqlState == "40P01" && mayDeadlock {
                 var rest = unit
                 rest.statements.removeFirst(index)
-                return rest
+                return UnitOutcome(rest: rest)
             }
         }
         afterUnit()
-        return nil
+        return UnitOutcome()
     }
 
     private func perform(alone statement: DumpStatement, on client: PostgresClient) async throws {
         let text = statement.text
         guard case .done = try await Self.attempt(statement, on: client, { try $0.run(statement: text) }) else {
-            throw PostgresError(
-                .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
+            throw PostgresError.oddCopy(statement)
         }
     }
 }

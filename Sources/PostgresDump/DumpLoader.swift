@@ -6,7 +6,8 @@ import Synchronization
 /// than the dump needs it: settings by list, and the DROPs a `--clean` dump starts with; and `unwanted` objects.
 ///
 /// Concurrency and memory: one connection, on which one statement or one chunk of rows runs at a time; with `jobs` more than
-/// that for the time indexes and constraints are built (`ParallelSection`).
+/// one as many for the time rows of large tables are loaded, and indexes and constraints are built (`ParallelSection`). Each
+/// that loads rows holds what `DumpFile.read` reads ahead, one chunk and the state of a hash.
 ///
 /// Source: PostgreSQL `src/bin/pg_dump/pg_backup_archiver.c`, `RestoreArchive`, `_doSetFixedOutputState`.
 public struct DumpLoader: Sendable {
@@ -28,6 +29,8 @@ public struct DumpLoader: Sendable {
         public var leftOutDrops = 0
         /// Warnings of the server, 100 at most.
         public var warnings: [String] = []
+        /// What was in the dump, in its order, when there was a record to compare it with.
+        public var tables: [TableDigest]?
         var foundTable = true
         var leftOutOfTable = TableLeftOut()
     }
@@ -37,11 +40,16 @@ public struct DumpLoader: Sendable {
     public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
     /// Left out, with whatever the dump says of them.
     public var unwanted: [SuperuserObject] = []
-    /// How many connections build indexes and constraints, 1 for the loader's own.
+    /// How many connections load rows and build indexes and constraints, 1 for the loader's own.
     public var jobs = 1
+    /// Bytes of rows from which on a table is loaded beside others, and not read where it is not wanted. Each such table is a
+    /// range of its own to read, which on distant storage costs a round trip and, with kopia's own chunks, two of 4 MiB.
+    public var largeTable: Int64 = 4 << 20
+    /// Called with the number of tables whose rows are loaded now, and of connections.
+    public var beforeRows: @Sendable (Int, Int) -> Void = { _, _ in }
     /// Called with the number of indexes and constraints that are built now, and of connections.
     public var beforeSection: @Sendable (Int, Int) -> Void = { _, _ in }
-    /// Called after each of them.
+    /// Called after each index or constraint.
     public var afterUnit: @Sendable () -> Void = {}
     /// The one table to take; nil for everything.
     var selection: TableSelection?
@@ -49,20 +57,36 @@ public struct DumpLoader: Sendable {
     /// - Parameter client: to the database that is restored, used by nobody else meanwhile.
     public init(_ client: PostgresClient) { self.client = client }
 
-    /// - Parameter source: calls its argument with the dump's bytes in order.
-    /// - Throws: `PostgresError.Code.restore` with statement and line; what `source` throws; `CancellationError`.
-    public func load(
-        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
-    ) async throws -> Report {
-        let state = Mutex(LoadState(selection: selection, unwanted: unwanted))
-        try await source { chunk in
+    /// Runs the whole dump.
+    ///
+    /// With a record that says where rows lie, and `jobs` more than one, the rows of large tables are read and sent over several
+    /// connections, each table by one, so that they come to lie in the order of the dump; with a `selection` those of other
+    /// tables are not read.
+    ///
+    /// - Parameters:
+    ///   - file: read by `jobs` + 1 readers at once at most.
+    ///   - recorded: the digests that were made with the dump; whether they are those of the dump the caller compares.
+    /// - Throws: `PostgresError.Code.restore` with statement and line; `.otherDump` when rows do not lie where the record says;
+    ///   what `file` throws; `CancellationError`.
+    public func load(_ file: DumpFile, recorded: TableDigests? = nil) async throws -> Report {
+        let gathersRows = jobs > 1 && selection == nil
+        let areas =
+            gathersRows || selection != nil
+            ? try recorded?.areas(ofAtLeast: largeTable, in: file.length) ?? [] : []
+        let source = recorded.map { RowsSource(file: file, key: $0.key) }
+        let state = Mutex(
+            LoadState(
+                selection: selection, unwanted: unwanted, key: selection == nil ? recorded?.key : nil,
+                gathersRows: gathersRows && !areas.isEmpty))
+        try await file.read(areas, passingOver: { area in try state.withLock { try $0.passOver(area) } }) { chunk in
             let pieces = try state.withLock { state in
                 state.report.bytes += Int64(chunk.count)
+                try state.digester?.scan(chunk)
                 var pieces: [DumpLexer.Piece] = []
                 try state.lexer.feed(chunk) { pieces.append($0) }
                 return pieces
             }
-            for piece in pieces { try await perform(piece, state) }
+            for piece in pieces { try await perform(piece, source, state) }
         }
         let rest = try state.withLock { state in
             var pieces: [DumpLexer.Piece] = []
@@ -72,11 +96,13 @@ public struct DumpLoader: Sendable {
             }
             return pieces
         }
-        for piece in rest { try await perform(piece, state) }
-        try await run(state.withLock { $0.section.finish() }, state)
-        return state.withLock { state in
+        for piece in rest { try await perform(piece, source, state) }
+        try await run(state.withLock { $0.takeUnits() }, source, state)
+        try await run(state.withLock { $0.section.finish() }, source, state)
+        return try state.withLock { state in
             var report = state.report
             report.warnings += client.connection.warnings.take()
+            report.tables = try state.tables()
             if let selection = state.selection {
                 (report.foundTable, report.leftOutOfTable) = (selection.isFound, selection.leftOut)
             }
@@ -84,34 +110,45 @@ public struct DumpLoader: Sendable {
         }
     }
 
-    private func perform(_ piece: DumpLexer.Piece, _ state: borrowing Mutex<LoadState>) async throws {
+    private func perform(
+        _ piece: DumpLexer.Piece, _ source: RowsSource?, _ state: borrowing Mutex<LoadState>
+    ) async throws {
         switch piece {
         case .statement(let statement):
-            for wanted in try state.withLock({ try $0.selected(statement, targetMajor: client.serverMajor) }) {
+            let selected = try state.withLock { try $0.selected(statement, targetMajor: client.serverMajor) }
+            if statement.isCopyFromInput {
+                state.withLock { $0.begin(copy: statement, as: selected.first) }
+            }
+            for wanted in selected {
+                try await run(state.withLock { $0.units(before: wanted) }, source, state)
                 if jobs > 1 {
                     let (isTaken, ready) = state.withLock { $0.section.take(wanted) }
-                    try await run(ready, state)
+                    try await run(ready, source, state)
                     if isTaken { continue }
                 }
-                try await perform(wanted, state)
+                if !wanted.isCopyFromInput { try await perform(wanted, state) }
             }
         case .rows(let bytes):
-            guard let copy = state.withLock({ $0.received(bytes.count) }) else { return }
+            if let waiting = state.withLock({ $0.takeWaiting() }) { try await perform(waiting, state) }
+            guard let copy = try state.withLock({ try $0.received(bytes.count) }) else { return }
             try await attempt(copy) { try $0.send(rows: bytes) }
         case .endOfRows:
-            guard let copy = state.withLock({ $0.copy }) else { return }
-            try await attempt(copy) { try $0.endRows() }
-            state.withLock { $0.copy = nil }
+            if let waiting = state.withLock({ $0.takeWaiting() }) { try await perform(waiting, state) }
+            if case .flowing(let copy) = state.withLock({ $0.rows }) { try await attempt(copy) { try $0.endRows() } }
+            state.withLock { $0.rows = .none }
         }
     }
 
-    private func run(_ units: [ParallelSection.Unit], _ state: borrowing Mutex<LoadState>) async throws {
+    private func run(
+        _ units: [ParallelSection.Unit], _ source: RowsSource?, _ state: borrowing Mutex<LoadState>
+    ) async throws {
         guard !units.isEmpty else { return }
         let (session, weights) = state.withLock { ($0.session, $0.weights) }
-        let warnings = try await run(units, session: session, weights: weights)
+        let done = try await run(units, source, session: session, weights: weights)
         state.withLock { state in
             state.report.statements += units.reduce(0) { $0 + $1.statements.count }
-            state.report.warnings = (state.report.warnings + warnings).suffix(100)
+            state.report.warnings = (state.report.warnings + done.warnings).suffix(100)
+            state.contents.merge(done.contents) { $1 }
         }
     }
 
@@ -137,15 +174,10 @@ public struct DumpLoader: Sendable {
         switch (outcome, statement.isCopyFromInput) {
         case (.done, false): break
         case (.wantsRows, true):
-            state.withLock { $0.begin(copy: statement) }
-        default:
-            throw PostgresError(
-                .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
+            state.withLock { $0.rows = .flowing(statement) }
+        default: throw PostgresError.oddCopy(statement)
         }
-        state.withLock { state in
-            state.report.statements += 1
-            state.session.take(statement)
-        }
+        state.withLock { $0.ran(statement) }
         if let name = statement.createdSchema { try await afterSchema(name) }
     }
 
@@ -224,77 +256,15 @@ public struct DumpBeginning: Sendable {
 }
 
 extension PostgresError {
+    static func oddCopy(_ statement: DumpStatement) -> PostgresError {
+        PostgresError(
+            .restore, "line \(statement.line) of the dump copies rows in a way no dump does: \(statement.excerpt)")
+    }
+
     static func incompleteDump(bytes: Int64) -> PostgresError {
         PostgresError(
             .restore, "the dump is incomplete: it has pg_dump's beginning but not its end (\(bytes) bytes)",
             hint: "the program that made it died while dumping; restore another snapshot")
-    }
-}
-
-private struct LoadState {
-    var selection: TableSelection?
-    var lexer = DumpLexer()
-    var report = DumpLoader.Report()
-    var copy: DumpStatement?
-    private var copiedTable = ""
-    /// Bytes of rows by table, as `ParallelSection.Unit.tables` names them.
-    private(set) var weights: [String: Int] = [:]
-    var section = ParallelSection()
-    var session = SessionSettings()
-    /// Still among the settings and DROPs a dump starts with.
-    var isInStart = true
-
-    private let unwanted: [SuperuserObject]
-
-    init(selection: TableSelection?, unwanted: [SuperuserObject]) {
-        (self.selection, self.unwanted) = (selection, unwanted)
-    }
-
-    mutating func begin(copy statement: DumpStatement) {
-        copy = statement
-        let header = CopyHeader(statement.text)
-        func text(_ name: [UInt8]?) -> String { String(decoding: name ?? [], as: UTF8.self) }
-        copiedTable = "\(text(header?.schema))\u{0}\(text(header?.table))"
-    }
-
-    mutating func received(_ count: Int) -> DumpStatement? {
-        weights[copiedTable, default: 0] += count
-        return copy
-    }
-
-    mutating func selected(_ statement: DumpStatement, targetMajor: Int) throws -> [DumpStatement] {
-        guard wants(statement, targetMajor: targetMajor) else { return [] }
-        let statement = statement.actingAsRole
-        return try selection?.take(statement) ?? [statement]
-    }
-
-    private mutating func wants(_ statement: DumpStatement, targetMajor: Int) -> Bool {
-        let text = statement.head
-        if text.hasPrefix("SET ") {
-            let name = text.dropFirst(4).prefix { $0 != " " && $0 != "=" }
-            guard let since = DumpLoader.knownSettings[String(name)], since > targetMajor else { return true }
-            report.leftOut.append(text)
-            return false
-        }
-        if let object = unwanted.first(where: statement.concerns) {
-            if !report.leftOutObjects.contains(object) { report.leftOutObjects.append(object) }
-            return false
-        }
-        guard isInStart else { return true }
-        if isDrop(text) {
-            report.leftOutDrops += 1
-            return false
-        }
-        if !text.hasPrefix("SELECT pg_catalog.set_config(") { isInStart = false }
-        return true
-    }
-
-    /// A statement of the section `--clean` puts first. The schema `public` is there in a fresh database, and the dump makes
-    /// it again when it drops it, so that one stays.
-    private func isDrop(_ text: String) -> Bool {
-        let schema = text.hasPrefix("DROP SCHEMA IF EXISTS ") ? "DROP SCHEMA IF EXISTS " : "DROP SCHEMA "
-        guard ![schema + "public;", schema + "\"public\";"].contains(text) else { return false }
-        return text.hasPrefix("DROP ") || (text.hasPrefix("ALTER ") && text.contains(" DROP "))
     }
 }
 

@@ -9,6 +9,8 @@ struct DumpRows: Sendable {
     /// What may be the beginning of the last line.
     private var held: [UInt8] = []
     private var isAtRowStart = true
+    /// Nothing has been read yet.
+    private(set) var isFresh = true
 
     /// Hands on rows up to the end of the chunk or the line `\.`.
     ///
@@ -19,6 +21,7 @@ struct DumpRows: Sendable {
     mutating func read(
         _ buffer: UnsafeRawBufferPointer, from start: Int, line: inout Int, _ emit: ([UInt8]) throws -> Void
     ) throws -> (position: Int, isEnd: Bool) {
+        isFresh = false
         guard held.isEmpty else { return try goOn(buffer, from: start, line: &line, emit) }
         guard let base = buffer.baseAddress else { return (buffer.count, false) }
         var position = start

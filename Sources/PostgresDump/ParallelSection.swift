@@ -22,6 +22,10 @@ struct ParallelSection: Sendable {
         var tables: Set<String>
         /// Nothing else may work on these tables meanwhile.
         var isExclusive: Bool
+        /// What the one statement, a COPY, copies.
+        var rows: RowsArea?
+        /// Whether this load has made the table of the COPY.
+        var isOfLoad = false
 
         func conflicts(with other: Unit) -> Bool {
             (isExclusive || other.isExclusive) && !tables.isDisjoint(with: other.tables)

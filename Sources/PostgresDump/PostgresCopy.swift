@@ -100,6 +100,31 @@ extension Connection {
         }
     }
 
+    /// As above for a statement of ours.
+    func run(statement: String) throws -> StatementOutcome { try run(statement: Array(statement.utf8)) }
+
+    /// Whether a query returns any.
+    ///
+    /// - Throws: `ServerFailure`.
+    func hasRows(statement: [UInt8]) throws -> Bool {
+        try withHandle { pointer in
+            let result = (statement + [0]).withUnsafeBytes { bytes in
+                PQexec(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
+            }
+            defer { PQclear(result) }
+            guard PQresultStatus(result) == PGRES_TUPLES_OK else { throw ServerFailure(result, pointer) }
+            return PQntuples(result) > 0
+        }
+    }
+
+    /// Ends a transaction, if there is one.
+    ///
+    /// - Throws: `ServerFailure`.
+    func rollBack() throws {
+        let isOpen = try withHandle { [PQTRANS_INTRANS, PQTRANS_INERROR].contains(PQtransactionStatus($0)) }
+        if isOpen { _ = try run(statement: "ROLLBACK") }
+    }
+
     /// - Throws: `ServerFailure`.
     func send(rows: [UInt8]) throws {
         try withHandle { pointer in

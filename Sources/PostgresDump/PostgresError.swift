@@ -4,6 +4,7 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         private enum Kind: Sendable, Hashable {
             case settings, cannotConnect, authentication, missingDatabase, permission, conflictWithRecovery, version
             case missingProgram, dump, restore, targetInUse, query, connectionLost, lockTimeout, lagging
+            case otherDump
         }
         private let kind: Kind
 
@@ -29,6 +30,8 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
         public static let dump = Code(kind: .dump)
         /// psql or one of the steps around it did not succeed.
         public static let restore = Code(kind: .restore)
+        /// The dump is not the one that its record tells of.
+        public static let otherDump = Code(kind: .otherDump)
         /// The database is there and not empty, and nobody allowed to replace it.
         public static let targetInUse = Code(kind: .targetInUse)
         /// The server refused a statement.

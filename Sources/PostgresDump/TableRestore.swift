@@ -161,7 +161,8 @@ extension [UInt8] {
     }
 }
 
-/// Puts one table of a dump into a schema of its own in a database, in one transaction: all of it or nothing.
+/// Puts one table of a dump into a schema of its own in a database, in one transaction: all of it or nothing. Rows of other large
+/// tables are not read, when the record says where they lie.
 public struct TableRestore: Sendable {
     public let table: TableDigest
     public let tables: TableDigests
@@ -169,6 +170,8 @@ public struct TableRestore: Sendable {
     public let schema: String
     /// Of the table, and so of the schema; nil for the administrator.
     public let owner: String?
+    /// As `DumpLoader.largeTable`: other tables with so many bytes of rows are not read.
+    var largeTable: Int64 = 4 << 20
 
     public init(table: TableDigest, tables: TableDigests, schema: String, owner: String?) {
         self.table = table
@@ -177,33 +180,40 @@ public struct TableRestore: Sendable {
         self.owner = owner
     }
 
-    /// - Parameter source: as for `DumpLoader.load`.
-    /// What `perform` would do, from the dump alone: nothing is asked of a server.
+    /// What `perform` would do, from the dump alone: nothing is asked of a server. Rows of large tables are not read.
     ///
-    /// - Throws: `PostgresError.Code.restore` for a table that cannot stand alone or that the dump does not make; what `source`
-    ///   throws.
-    public func plan(
-        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
-    ) async throws -> (statements: Int, leftOut: TableLeftOut) {
+    /// - Throws: `PostgresError.Code.restore` for a table that cannot stand alone or that the dump does not make; `.otherDump`
+    ///   when rows do not lie where the record says; what `file` throws.
+    public func plan(_ file: DumpFile) async throws -> (statements: Int, leftOut: TableLeftOut) {
+        let selection = TableSelection(schema: table.schema, table: table.table, target: schema)
         let state = Mutex(
             (
-                lexer: DumpLexer(), statements: 0,
-                selection: TableSelection(schema: table.schema, table: table.table, target: schema)
+                statements: 0,
+                load: LoadState(selection: selection, unwanted: [], key: nil, gathersRows: false)
             ))
-        try await source { chunk in
+        let areas = try tables.areas(ofAtLeast: largeTable, in: file.length)
+        try await file.read(areas, passingOver: { area in try state.withLock { try $0.load.passOver(area) } }) {
+            chunk in
             try state.withLock { state in
-                var found: [DumpStatement] = []
-                try state.lexer.feed(chunk) { if case .statement(let statement) = $0 { found.append(statement) } }
-                for statement in found {
-                    state.statements += try state.selection.take(statement).count { statement in
-                        !["SET ", "SELECT pg_catalog.set_config("].contains(where: statement.head.hasPrefix)
+                var pieces: [DumpLexer.Piece] = []
+                try state.load.lexer.feed(chunk) { pieces.append($0) }
+                for piece in pieces {
+                    switch piece {
+                    case .statement(let statement):
+                        if statement.isCopyFromInput { state.load.begin(copy: statement, as: nil) }
+                        state.statements +=
+                            try state.load.selection?.take(statement).count { statement in
+                                !["SET ", "SELECT pg_catalog.set_config("].contains(where: statement.head.hasPrefix)
+                            } ?? 0
+                    case .rows(let bytes): _ = try state.load.received(bytes.count)
+                    case .endOfRows: state.load.rows = .none
                     }
                 }
             }
         }
         return try state.withLock { state in
-            guard state.selection.isFound else { throw notThere }
-            return (state.statements, state.selection.leftOut)
+            guard let selection = state.load.selection, selection.isFound else { throw notThere }
+            return (state.statements, selection.leftOut)
         }
     }
 
@@ -216,10 +226,9 @@ public struct TableRestore: Sendable {
     ///
     /// - Parameter roles: whose objects are made, and the database's owner; those that are not there are left aside.
     /// - Returns: what was left out.
-    /// - Throws: `PostgresError`; what `source` throws. Rows that are not those of the backup come back as differences.
+    /// - Throws: `PostgresError`; what `file` throws. Rows that are not those of the backup come back as differences.
     public func perform(
-        on client: PostgresClient, joining roles: [String],
-        _ source: @escaping @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void
+        on client: PostgresClient, joining roles: [String], _ file: DumpFile
     ) async throws -> (leftOut: TableLeftOut, differences: [TableDifference]) {
         try await client.query("BEGIN")
         let server = try await TargetServer(client)
@@ -230,7 +239,8 @@ public struct TableRestore: Sendable {
         try await client.query("CREATE SCHEMA \(SQLText.identifier(schema))\(authorization)")
         var loader = DumpLoader(client)
         loader.selection = TableSelection(schema: table.schema, table: table.table, target: schema)
-        let report = try await loader.load(source)
+        loader.largeTable = largeTable
+        let report = try await loader.load(file, recorded: tables)
         guard report.foundTable else { throw notThere }
         var moved = table
         moved.schema = schema

@@ -57,14 +57,15 @@ struct RestoreScene: Sendable {
         try await pair.sql("DROP ROLE \(name)admin")
     }
 
-    /// A snapshot with the files of this one, the dump changed: what somebody makes who has the repository's password.
+    /// A snapshot with the files of this one, the dump or another one changed: what somebody makes who has the repository's
+    /// password.
     func tampered(
-        _ bench: borrowing Workbench, _ change: (String) throws -> String
+        _ bench: borrowing Workbench, file: String = "backup.sql", _ change: (String) throws -> String
     ) async throws -> String {
         let folder = bench.folder + "/tampered"
         try await Program(path: "/bin/rm").succeed(["-rf", folder])
         try await bench.podRunner.succeed(["snapshot", "restore", "--repository", repositoryURL, snapshot, folder])
-        let dump = folder + "/backup.sql"
+        let dump = folder + "/" + file
         let text = try await Program(path: "/bin/cat").succeed([dump])
         let changed = try change(text)
         try #require(changed != text)

@@ -21,13 +21,14 @@ extension Restore {
         if plan { return try await printPlan(restore, run, context) }
         let live = try await PostgresClient.with(run.settings) { try await TargetServer($0).owner(of: run.database) }
         let outcome = try await PostgresClient.with(run.settings.with(database: run.database)) { client in
-            try await restore.perform(on: client, joining: [live].compactMap { $0 } + roles) {
-                [file = run.file, context] write in
-                try await file.forEachChunk { chunk in
-                    try await write(chunk)
-                    context.pass("table-rows")
-                }
-            }
+            try await restore.perform(
+                on: client, joining: [live].compactMap { $0 } + roles,
+                DumpFile(length: run.file.length) { [file = run.file, context] range, write in
+                    try await file.forEachChunk(in: range) { chunk in
+                        try await write(chunk)
+                        context.pass("table-rows")
+                    }
+                })
         }
         guard outcome.differences.isEmpty else {
             throw run.verificationError(outcome.differences, what: "the restored rows are not those of the backup")
@@ -48,9 +49,10 @@ extension Restore {
         let isThere = try await PostgresClient.with(run.settings) { client in
             try await TargetServer(client).exists(run.database)
         }
-        let (statements, leftOut) = try await restore.plan { [file = run.file] write in
-            try await file.forEachChunk { try await write($0) }
-        }
+        let (statements, leftOut) = try await restore.plan(
+            DumpFile(length: run.file.length) { [file = run.file] range, write in
+                try await file.forEachChunk(in: range) { try await write($0) }
+            })
         if output == .json {
             try await context.print(GoJSON.text(Self.report(restore, run, leftOut)))
         } else {
