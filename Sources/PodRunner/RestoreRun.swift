@@ -113,7 +113,7 @@ struct RestoreRun: Sendable {
         return report
     }
 
-    private func newJournal(_ plan: Plan) -> RestoreJournal {
+    func newJournal(_ plan: Plan) -> RestoreJournal {
         RestoreJournal(
             kind: .building, run: RunID.make(), database: database, snapshot: snapshot, step: "check",
             startTime: context.clock(), comment: plan.properties?.comment)
@@ -142,13 +142,17 @@ struct RestoreRun: Sendable {
         var journal = newJournal(plan)
         var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
         var occupancy = occupancy
+        var isDropped = false
         do {
-            if choices.inPlace, occupancy != .absent { try await proveReadable() }
+            var rehearsal = report
+            if choices.inPlace, occupancy != .absent { try await rehearseSchema(server, plan, &rehearsal) }
             try await makeSide(server, plan, &journal)
             try await prepareRoles(server, &plan, &journal, &report)
+            report.createdRoles = Set(report.createdRoles + rehearsal.createdRoles).sorted()
+            report.warnings = rehearsal.warnings + report.warnings.filter { !rehearsal.warnings.contains($0) }
             if choices.inPlace, occupancy != .absent {
                 try await server.drop(database)
-                occupancy = .absent
+                (occupancy, isDropped) = (.absent, true)
                 context.note("dropped database \"\(database)\" to make room: until the restore is done there is none")
                 context.pass("dropped")
             }
@@ -156,6 +160,11 @@ struct RestoreRun: Sendable {
             try await swap(server, occupancy, plan, &journal, &report)
         } catch {
             await cleanUp(journal)
+            if isDropped {
+                context.note(
+                    "database \"\(database)\" was dropped and is not there: run the same restore again when what the error "
+                        + "names is put right")
+            }
             throw error
         }
         try await complete(server, plan, journal, occupancy, &report)
@@ -242,7 +251,7 @@ struct RestoreRun: Sendable {
     }
 
     /// In a task of its own, because ours may be the cancelled one.
-    private func cleanUp(_ journal: RestoreJournal) async {
+    func cleanUp(_ journal: RestoreJournal) async {
         let (settings, context) = (settings, context)
         await Task {
             do {

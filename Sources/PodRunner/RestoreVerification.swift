@@ -23,34 +23,6 @@ extension RestoreRun {
         context.pass("verified")
     }
 
-    /// Reads the whole dump and compares it with its record: before the live database is dropped for it.
-    ///
-    /// - Throws: `RepositoryError`, `PostgresError`, `PodRunnerError` with exit code 6.
-    func proveReadable() async throws {
-        context.note("reading the whole snapshot before anything is dropped")
-        let beat = Heartbeat("read", of: file.length, context)
-        let state = Mutex((lexer: DumpProof(), digester: record?.tables.map { CopyDigester(key: $0.key) }))
-        try await beat.during(every: choices.heartbeat) {
-            try await file.forEachChunk { chunk in
-                beat.add(chunk.count)
-                try state.withLock { state in
-                    try state.lexer.scan(chunk)
-                    try state.digester?.scan(chunk)
-                }
-            }
-        }
-        let found = try state.withLock { state in
-            try state.lexer.finish()
-            return try state.digester?.finish()
-        }
-        guard let tables = record?.tables, let found else { return }
-        let differences = tables.differences(from: found)
-        guard differences.isEmpty else {
-            throw verificationError(
-                differences, what: "the dump in the snapshot is not the one that was recorded with it")
-        }
-    }
-
     private func verifyRows(
         _ tables: TableDigests, in side: PostgresSettings, _ report: inout RestoreReport
     ) async throws {

@@ -198,26 +198,6 @@ public struct DumpLoader: Sendable {
     }
 }
 
-/// Reads a dump as a load would and runs nothing.
-public struct DumpProof: Sendable {
-    private var lexer = DumpLexer()
-    private var bytes: Int64 = 0
-
-    public init() {}
-
-    /// - Throws: `PostgresError.Code.restore` for what a load would refuse to read.
-    public mutating func scan(_ chunk: [UInt8]) throws {
-        bytes += Int64(chunk.count)
-        try lexer.feed(chunk) { _ in }
-    }
-
-    /// - Throws: `PostgresError.Code.restore` when the dump has no end.
-    public mutating func finish() throws {
-        try lexer.finish { _ in }
-        guard lexer.isComplete else { throw PostgresError.incompleteDump(bytes: bytes) }
-    }
-}
-
 /// What a dump names before its first rows, of a snapshot that has no record.
 ///
 /// Concurrency and memory: a value; reads 64 MiB at most.

@@ -37,6 +37,88 @@ extension IntegrationTests {
             }
         }
 
+        /// Statements in front of the rows and behind them, with the line of the dump; the database is as it was.
+        @Test func inPlaceTriesAllButTheRowsBeforeItDrops() async throws {
+            let above = """
+                CREATE FUNCTION shout(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'upper';
+                ALTER FUNCTION shout(text) OWNER TO tried; CREATE ROLE triedreader; GRANT SELECT ON items TO triedreader;
+                """
+            try await PostgresPair.running().superuser("DROP ROLE IF EXISTS triedreader")
+            try await RestoreScene.with("tried", setup: "SELECT lo_from_bytea(0, 'blob')", bySuperuser: above) {
+                bench, scene in
+                let pair = scene.pair
+                let flags = ["--in-place", "--yes-drop-first"]
+                try await pair.superuser("DELETE FROM items WHERE id > 100", database: scene.database)
+                let before = try await pair.itemsHash("tried")
+                func lines(_ text: String) -> [Substring] {
+                    text.split(separator: "\n", omittingEmptySubsequences: false)
+                }
+                let statement = "CREATE RULE late AS ON INSERT TO nowhere DO NOTHING;"
+                let behind = try await scene.tampered(bench) { text in
+                    let end = "--\n-- PostgreSQL database dump complete"
+                    return
+                        text.replacingFirst("LANGUAGE \"internal\"", with: "LANGUAGE \"sql\"")
+                        .replacingFirst("$$upper$$", with: "$$SELECT 'X'$$")
+                        .replacingFirst(end, with: "\(statement)\n\n\(end)")
+                }
+                let cat = ["snapshot", "cat", "--repository", scene.repositoryURL]
+                for (id, start, message) in [
+                    (scene.snapshot, "CREATE FUNCTION", "permission denied for language internal"),
+                    (behind, "CREATE RULE late", "relation \"nowhere\" does not exist"),
+                ] {
+                    let dump = lines(try await bench.podRunner.succeed(cat + [id, "backup.sql"]))
+                    let line = try #require(dump.firstIndex { $0.hasPrefix(start) }) + 1
+                    let refused = try await scene.runner.run(scene.arguments(restoring: id) + flags)
+                    #expect(refused.exit == .exited(4), "\(refused.testDescription)")
+                    #expect(
+                        refused.errors.contains("failed at line \(line) of the dump: ERROR: \(message)"),
+                        "\(refused.errors)")
+                    #expect(!refused.errors.contains("dropped database"), "\(refused.errors)")
+                    #expect(try await pair.itemsHash("tried") == before)
+                    #expect(try await scene.leftovers() == "")
+                }
+                // Nothing is in the way any more; what the rehearsal made is told once.
+                try await pair.superuser("DROP OWNED BY triedreader", database: scene.database)
+                try await pair.superuser("DROP ROLE triedreader; ALTER ROLE triedadmin SUPERUSER")
+                let restored = try await scene.runner.run(scene.arguments + flags)
+                try await pair.superuser("ALTER ROLE triedadmin NOSUPERUSER")
+                #expect(restored.exit == .exited(0), "\(restored.testDescription)")
+                #expect(restored.errors.contains("\nroles made: triedreader\n"), "\(restored.errors)")
+                #expect(try await pair.itemsHash("tried") == scene.hash)
+                #expect(try await scene.leftovers() == "")
+                let blobs = "SELECT string_agg(convert_from(lo_get(oid), 'UTF8'), ',') FROM pg_largeobject_metadata"
+                #expect(try await pair.superuser(blobs, database: scene.database).trimmed == "blob")
+            }
+            try await PostgresPair.running().superuser("DROP ROLE triedreader")
+        }
+
+        /// After the drop there is a note of what is left.
+        @Test func inPlaceSaysThatTheDatabaseIsGone() async throws {
+            try await RestoreScene.with("bare", rows: 10) { bench, scene in
+                let bad = try await scene.tampered(bench) { text in
+                    text.replacingFirst("\n7\t", with: "\nseven\t")
+                }
+                let flags = ["--in-place", "--yes-drop-first"]
+                // Without a record nothing tells before that a row is wrong.
+                let folder = bench.folder + "/tampered"
+                unlink(folder + "/karaffe.json")
+                try await bench.podRunner.succeed(["location", "push", "--repository", scene.repositoryURL, folder])
+                let bare = try #require(
+                    try await bench.snapshotIDs().first { $0 != bad && $0 != scene.snapshot })
+                let failed = try await scene.runner.run(scene.arguments(restoring: bare) + flags)
+                #expect(failed.exit == .exited(4), "\(failed.testDescription)")
+                #expect(failed.errors.contains("dropped database \"baredb\" to make room"), "\(failed.errors)")
+                #expect(
+                    failed.errors.contains(
+                        "database \"baredb\" was dropped and is not there: run the same restore again when what the error names"
+                    ),
+                    "\(failed.errors)")
+                let again = try await scene.runner.run(scene.arguments + flags)
+                #expect(again.exit == .exited(0), "\(again.testDescription)")
+                #expect(try await scene.pair.itemsHash("bare") == scene.hash)
+            }
+        }
+
         @Test func oneTableComesIntoASchemaOfItsOwn() async throws {
             let setup = """
                 CREATE SCHEMA "Other"; CREATE TABLE "Other"."My items" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -76,9 +76,9 @@ struct Restore: PodRunnerAction {
         help: ArgumentHelp(
             "For servers without room for both: drop the live database first. Needs --yes-drop-first.",
             discussion: """
-                A weaker promise: the snapshot is read and checked as a whole before, but from the drop to the end of the \
-                restore there is no database, and if the restore fails there is none until the next one succeeds. Nothing \
-                is kept, and --undo has nothing to put back.
+                A weaker promise: the snapshot is read and checked as a whole before, and all of it but the rows tried in a \
+                database beside, but from the drop to the end of the restore there is no database, and if the restore fails \
+                there is none until the next one succeeds. Nothing is kept, and --undo has nothing to put back.
                 """))
     var inPlace = false
 
