@@ -38,6 +38,7 @@ extension RestoreRun {
                 try await client.liftTimeLimits()
                 var loader = DumpLoader(client)
                 loader.unwanted = unwanted
+                loader.succession = succession
                 if let helper = plan.helper {
                     try await client.letCreate(helper, in: "public")
                     loader.afterSchema = { try await client.letCreate(helper, in: $0) }

@@ -39,11 +39,14 @@ struct RestoreRun: Sendable {
     let settings: PostgresSettings
     let database: String
     let snapshot: String
+    /// With the successor in the place of its predecessor.
     let record: BackupRecord?
     let file: SnapshotFile
     let application: (user: String, password: Secret)?
     let choices: RestoreChoices
     let context: RunContext
+    /// Who takes whose place.
+    var succession: RoleSuccession?
 
     /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
     struct Plan: Sendable {
@@ -217,6 +220,7 @@ struct RestoreRun: Sendable {
             scope: record?.scope ?? DumpScope(), mayReplace: choices.replace,
             isInPlace: choices.inPlace, needs: record?.needs ?? [])
         demand.isDrill = choices.isDrill
+        demand.succession = succession
         demand.keepsReplaced = choices.keepSeconds > 0 && !choices.inPlace
 
         demand.targetSpace = choices.targetSpace

@@ -90,6 +90,7 @@ extension RestoreRun {
                 var loader = DumpLoader(client)
                 loader.jobs = choices.jobs
                 loader.unwanted = unwanted
+                loader.succession = succession
                 loader.beforeRows = { [context] count, connections in
                     context.note(
                         "loading the rows of \(Figures.count(count, "large table")) over "

@@ -38,6 +38,8 @@ public struct DumpLoader: Sendable {
     let client: PostgresClient
     /// Run after each `CREATE SCHEMA` with the schema's name.
     public var afterSchema: @Sendable (String) async throws -> Void = { _ in }
+    /// A role that takes the place of another in the dump.
+    public var succession: RoleSuccession?
     /// Left out, with whatever the dump says of them.
     public var unwanted: [SuperuserObject] = []
     /// How many connections load rows and build indexes and constraints, 1 for the loader's own.
@@ -115,7 +117,9 @@ public struct DumpLoader: Sendable {
     ) async throws {
         switch piece {
         case .statement(let statement):
-            let selected = try state.withLock { try $0.selected(statement, targetMajor: client.serverMajor) }
+            let selected = try state.withLock { try $0.selected(statement, targetMajor: client.serverMajor) }.map {
+                succession.map($0.naming) ?? $0
+            }
             if statement.isCopyFromInput {
                 state.withLock { $0.begin(copy: statement, as: selected.first) }
             }

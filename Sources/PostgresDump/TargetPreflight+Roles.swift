@@ -56,6 +56,26 @@ extension TargetPreflight {
             hint: hint(impossible.role))
     }
 
+    /// What the application's role will have; nil when it is one of the backup's, or there is nothing to tell from.
+    func application() -> PreflightCheck? {
+        guard let user = demand.applicationUser, let owner = demand.properties?.owner else { return nil }
+        if let succession = demand.succession {
+            return PreflightCheck(
+                "application", .warning,
+                "the backup has no role \"\(user)\": it takes the place of \(succession.predecessor), whose the database or what is in it was",
+                hint: "to restore for \(succession.predecessor), name that with --app-user")
+        }
+        guard user != owner, user != server.user, !demand.roles.roles.contains(where: { $0.name == user }) else {
+            return nil
+        }
+        return PreflightCheck(
+            "application", .warning,
+            "the backup has no role \"\(user)\": it will own nothing and may do what everybody may",
+            hint:
+                "after the restore, make it a member of who owns what it needs (GRANT role TO \(SQLText.identifier(user)))"
+        )
+    }
+
     /// Whether the application will be able to log in, of a role that is there; nil without an application.
     func login() async throws -> PreflightCheck? {
         guard let user = demand.applicationUser else { return nil }

@@ -54,6 +54,8 @@ public struct RestoreDemand: Sendable {
     public var grantees: Set<String>?
     /// Owners and grants in the dump; nil when not recorded.
     public var privileges: PrivilegeRecord?
+    /// The application's role in the place of another; `roles` and the rest have it already.
+    public var succession: RoleSuccession?
     /// What in the dump only a superuser may make; nil when not recorded.
     public var superuserObjects: [SuperuserObject]?
     /// Whether what the role may not make of these is left out.
@@ -113,6 +115,7 @@ public struct TargetPreflight: Sendable {
         let occupancy = try await server.occupancy(of: demand.database)
         var checks = [try await version(occupancy), try await writable(), privileges()]
         checks.append(try await roles())
+        if let application = application() { checks.append(application) }
         if let login = try await login() { checks.append(login) }
         checks.append(try await grantees())
         if let rights = try await rights() { checks.append(rights) }

@@ -28,7 +28,13 @@ struct Restore: PodRunnerAction {
         help: ArgumentHelp("The dump's path, as given to backup.", valueName: "path"))
     var path: String = "backup.sql"
 
-    @Option(help: ArgumentHelp("The application's role: it gets LOGIN and its password.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The application's role: it gets LOGIN and its password.",
+            discussion: """
+                One that the backup does not know, as of a copy with credentials of its own, takes the place of the role that owned \
+                the database or what is in it: it owns, may and grants what that did, and that role is left alone.
+                """, valueName: "name"))
     var appUser: String?
 
     @Option(help: ArgumentHelp("Environment variable with the application's password.", valueName: "name"))
@@ -187,10 +193,13 @@ struct Restore: PodRunnerAction {
                 let found = try await repository.snapshot(named: id.description)
                 let (dump, record) = try await Self.contents(of: found, file: place.file, in: repository)
                 let file = try await repository.openFile(dump)
+                let isTable = table != nil && table != "none"
+                let succession = isTable ? nil : record?.succession(by: appUser, administrator: settings.user)
                 let run = RestoreRun(
                     settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
-                    record: record, file: file, application: appUser.flatMap { user in appPassword.map { (user, $0) } },
-                    choices: choices, context: context)
+                    record: succession.flatMap { record?.after($0) } ?? record, file: file,
+                    application: appUser.flatMap { user in appPassword.map { (user, $0) } },
+                    choices: choices, context: context, succession: succession)
                 if let table, table != "none" { return try await restore(table: table, run, context) }
                 if plan { return try await printPlan(run.preflight(), context) }
                 var report = try await run.perform()
