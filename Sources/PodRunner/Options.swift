@@ -147,7 +147,16 @@ struct ConnectionOptions: ParsableArguments, Sendable {
             throw PodRunnerError(
                 .input, "no database was named", hint: "set PGDATABASE, or give --dbname")
         }
+        try Self.checkEnd(of: database, what: "the name of the database")
         return (settings, database)
+    }
+
+    /// Nobody names anything so; Secrets have it by accident. A restore would make a database that no application finds.
+    static func checkEnd(of name: String, what: String) throws {
+        guard let last = name.last, last.isNewline else { return }
+        throw PodRunnerError(
+            .input, "\(what) ends with a line break",
+            hint: "a Secret made with `echo` or from a file has one: make it with `printf %s`, or kubectl's --from-literal")
     }
 
     /// - Parameter database: nil for PGDATABASE.

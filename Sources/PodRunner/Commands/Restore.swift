@@ -225,6 +225,13 @@ struct Restore: PodRunnerAction {
     private func applicationPassword(_ context: RunContext) async throws -> Secret? {
         let what = appPasswordFile == nil ? "--app-password-env" : "--app-password-file"
         let password = try await context.readSecret(file: appPasswordFile, variable: appPasswordEnv, what: what)
+        if let appUser {
+            guard !appUser.isEmpty else {
+                throw PodRunnerError(
+                    .input, "the name of the application's role is empty", hint: "look at what --app-user gets")
+            }
+            try ConnectionOptions.checkEnd(of: appUser, what: "the name of the application's role")
+        }
         guard (appUser == nil) == (password == nil) else {
             throw PodRunnerError(
                 .usage, "--app-user and its password belong together",
