@@ -165,6 +165,6 @@ import Testing
         let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
         let answer = try await Workspace().karaffe("test", parts.joined(separator: "/") + "/examples/blueprint-tests")
         #expect(answer.exit == .exited(0), "\(answer.output)\(answer.error)")
-        #expect(answer.output.hasSuffix("23 passed, 0 failed\n"))
+        #expect(answer.output.hasSuffix("26 passed, 0 failed\n"))
     }
 }
