@@ -90,7 +90,8 @@ extension IntegrationTests {
                 var (dump, _) = try await scene.dump()
                 let rows = (0..<4000).map { "\($0)\tadded\n" }.joined()
                 var text = String(decoding: dump, as: UTF8.self)
-                // Into a table from before, once more into one that has rows, and into one that got some by a statement.
+                // Into a table from before, once more into one that has rows, into one that got some by a statement, and into one
+                // that the server does not empty, because others refer to it.
                 text = text.replacingFirst(
                     "\n-- PostgreSQL database dump complete",
                     with: """
@@ -105,6 +106,14 @@ extension IntegrationTests {
                         INSERT INTO "public"."late" VALUES (-1, 'x');
                         COPY "public"."late" ("a", "b") FROM stdin;
                         \(rows)\\.
+                        CREATE TABLE "public"."named" (
+                            "a" integer PRIMARY KEY, "b" text
+                        );
+                        CREATE TABLE "public"."naming" (
+                            "a" integer REFERENCES "public"."named"
+                        );
+                        COPY "public"."named" ("a", "b") FROM stdin;
+                        \(rows)\\.
 
                         -- PostgreSQL database dump complete
                         """)
@@ -116,10 +125,65 @@ extension IntegrationTests {
                 let report = try await scene.load(DumpFile(bytes: dump), record, jobs: 2)
                 #expect(report.tables == record.tables)
                 let counts = try await scene.sql(
-                    "SELECT (SELECT count(*) FROM before), (SELECT count(*) FROM ONLY elder), (SELECT count(*) FROM late)",
-                    scene.target)
-                #expect(counts == "4001|7000|4001")
+                    """
+                    SELECT (SELECT count(*) FROM before), (SELECT count(*) FROM ONLY elder), (SELECT count(*) FROM late),
+                        (SELECT count(*) FROM named)
+                    """, scene.target)
+                #expect(counts == "4001|7000|4001|4000")
                 #expect(!report.warnings.contains { $0.contains("transaction") }, "\(report.warnings)")
+            }
+        }
+
+        /// A record of before does not say where rows lie, and no record says nothing.
+        @Test func withoutPlacesTheDumpIsOneStream() async throws {
+            try await RowsScene.with(Self.setup) { scene in
+                var (dump, record) = try await scene.dump()
+                for position in record.tables.indices { record.tables[position].at = nil }
+                for recorded in [record, nil] {
+                    let report = try await scene.load(DumpFile(bytes: dump), recorded, jobs: 3) { loader in
+                        loader.beforeRows = { _, _ in Issue.record("rows are not in one stream") }
+                    }
+                    #expect(report.tables == recorded?.tables)
+                    #expect(try await scene.facts(scene.target) == scene.facts(scene.source))
+                    try await scene.emptyTarget()
+                }
+            }
+        }
+
+        /// While the rows of a table are on their way over one of three connections.
+        @Test(arguments: [true, false]) func whatEndsOneEndsAll(_ isCut: Bool) async throws {
+            try await RowsScene.with(Self.setup) { scene in
+                let (dump, record) = try await scene.dump()
+                let start = try #require(record.tables.first { $0.table == "big" }?.at)
+                let reached = Mutex(false)
+                let plain = DumpFile(bytes: dump)
+                let file = DumpFile(length: plain.length) { range, write in
+                    try await plain.read(range) { chunk in
+                        try await write(chunk)
+                        guard range.lowerBound == start else { return }
+                        if isCut {
+                            try await scene.pair.sql(
+                                """
+                                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                                WHERE datname = '\(scene.target)' AND query LIKE 'COPY "public"."big"%'
+                                """)
+                        } else {
+                            reached.withLock { $0 = true }
+                            try await Task.sleep(for: .seconds(60))
+                        }
+                    }
+                }
+                let load = Task { try await scene.load(file, record, jobs: 3) }
+                if isCut {
+                    let error = await #expect(throws: PostgresError.self) { _ = try await load.value }
+                    #expect(error?.isTransient == true, "\(String(describing: error))")
+                    #expect(error?.message.contains("\nstatement: COPY \"public\".\"big\"") == true)
+                } else {
+                    while !reached.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+                    load.cancel()
+                    await #expect(throws: CancellationError.self) { _ = try await load.value }
+                }
+                try await scene.pair.waitForNoRunner()
             }
         }
 
@@ -345,7 +409,7 @@ struct RowsScene: Sendable {
     }
 
     func load(
-        _ file: DumpFile, _ record: TableDigests, jobs: Int, _ change: (inout DumpLoader) -> Void = { _ in }
+        _ file: DumpFile, _ record: TableDigests?, jobs: Int, _ change: (inout DumpLoader) -> Void = { _ in }
     ) async throws -> DumpLoader.Report {
         try await with(target) { client in
             var loader = DumpLoader(client)
