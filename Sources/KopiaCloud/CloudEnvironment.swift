@@ -4,7 +4,12 @@ public import KopiaBlob
 
 /// What a cloud provider needs of the outside besides the network. Tests put their own in.
 public struct CloudEnvironment: Sendable {
-    public var retry: RetryPolicy
+    /// For requests to a service that has not answered any yet, and may never: kopia's 10 attempts, 5.6 … 7.5 s of waiting,
+    /// of which the last begins within 75 s.
+    public var connecting: RetryPolicy
+    /// For requests to a service that has answered before: kopia's delays for longer, 19 attempts, 137 … 183 s of waiting. Attempts that
+    /// stand still add their own time, `CloudConnection.silenceMax` each.
+    public var reconnecting: RetryPolicy
     public var retryEnvironment: RetryPolicy.Environment
     /// Signs requests and dates retention.
     public var clock: @Sendable () -> Timestamp
@@ -12,16 +17,24 @@ public struct CloudEnvironment: Sendable {
     public var onTrouble: (@Sendable (String?) -> Void)?
 
     public init(
-        retry: RetryPolicy = .standard, retryEnvironment: RetryPolicy.Environment = .system,
+        connecting: RetryPolicy = RetryPolicy(lastBeginMax: .seconds(75)),
+        reconnecting: RetryPolicy = RetryPolicy(attemptsMax: 19), retryEnvironment: RetryPolicy.Environment = .system,
         clock: @escaping @Sendable () -> Timestamp = { .now() }, onTrouble: (@Sendable (String?) -> Void)? = nil
     ) {
-        self.retry = retry
+        self.connecting = connecting
+        self.reconnecting = reconnecting
         self.retryEnvironment = retryEnvironment
         self.clock = clock
         self.onTrouble = onTrouble
     }
 
     public static let system = CloudEnvironment()
+
+    /// What waits between attempts.
+    public var sleep: @Sendable (Duration) async throws -> Void {
+        get { retryEnvironment.sleep }
+        set { retryEnvironment.sleep = newValue }
+    }
 }
 
 /// How to reach a storage service.

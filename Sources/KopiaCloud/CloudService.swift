@@ -1,6 +1,7 @@
 internal import GoFormats
 internal import HTTPTransport
 internal import KopiaBlob
+internal import Synchronization
 
 /// Sends requests to a storage service, again where that makes sense, and turns every way to fail into a `BlobError`.
 struct CloudService: Sendable {
@@ -11,6 +12,32 @@ struct CloudService: Sendable {
 
     let client: HTTPClient
     let environment: CloudEnvironment
+    private let acquaintance = Acquaintance()
+
+    init(client: HTTPClient, environment: CloudEnvironment) {
+        self.client = client
+        self.environment = environment
+    }
+
+    /// Whether the service has given an answer that means something, and was not given up since. Shared by all copies.
+    private final class Acquaintance: Sendable {
+        let isMade = Atomic(false)
+    }
+
+    /// How often a request is tried that begins now.
+    var retry: RetryPolicy {
+        acquaintance.isMade.load(ordering: .relaxed) ? environment.reconnecting : environment.connecting
+    }
+
+    /// The service is there, and had more to say than that it cannot now.
+    func answered() {
+        acquaintance.isMade.store(true, ordering: .relaxed)
+        environment.onTrouble?(nil)
+    }
+
+    /// A request was tried in vain as often as the policy says. Until the service answers again it is as one that never did:
+    /// what is left to do, such as removing what was begun, does not wait as long once more.
+    func gaveUp() { acquaintance.isMade.store(false, ordering: .relaxed) }
 
     /// What an operation is about, for messages.
     struct Subject: Sendable {
@@ -33,7 +60,7 @@ struct CloudService: Sendable {
         interpret: (HTTPResponse) throws(Failure) -> Result
     ) async throws -> Result {
         do {
-            return try await environment.retry.run(
+            return try await retry.run(
                 environment.retryEnvironment,
                 judge: { error in
                     guard let failure = error as? Failure, failure.error.isTransient else { return .permanent }
@@ -44,13 +71,14 @@ struct CloudService: Sendable {
                 let request = try await prepare()
                 do {
                     let response = try await client.execute(request, bodyLimit: bodyLimit)
-                    defer { if !RetryPolicy.isTransient(status: response.status) { environment.onTrouble?(nil) } }
+                    defer { if !RetryPolicy.isTransient(status: response.status) { answered() } }
                     return try interpret(response)
                 } catch let error as HTTPError {
                     throw Failure(error: Self.blobError(error, subject))
                 }
             }
         } catch let failure as Failure {
+            if failure.error.isTransient { gaveUp() }
             throw failure.error
         }
     }

@@ -272,7 +272,9 @@ extension RepositoryLocation {
         _ location: CloudLocation, _ credentials: CloudLocation.Credentials
     ) throws(BlobError) -> any LockingBlobStorage {
         let location = patience.silenceMax.map { location.with(silenceMax: $0) } ?? location
-        return try location.open(credentials, CloudEnvironment(onTrouble: patience.onTrouble))
+        var environment = CloudEnvironment(onTrouble: patience.onTrouble)
+        environment.sleep = patience.sleep
+        return try location.open(credentials, environment)
     }
 
     private func noBlobs() -> RepositoryError {

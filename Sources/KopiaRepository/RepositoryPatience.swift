@@ -6,6 +6,8 @@ public struct RepositoryPatience: Sendable {
     /// Hears why something failed that is about to be tried again, and nil when the place answers again. Called from any
     /// task, so it must be quick. A folder has nothing to say.
     public var onTrouble: (@Sendable (String?) -> Void)?
+    /// Waits between attempts to reach a storage service.
+    package var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
     public init() {}
 }

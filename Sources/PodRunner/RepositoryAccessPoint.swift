@@ -127,6 +127,7 @@ struct RepositoryAccessPoint: Sendable {
         access.waiting = report
         access.location.patience.silenceMax = silenceMax
         access.location.patience.onTrouble = { report.heard($0) }
+        access.location.patience.sleep = context.sleep
         return access
     }
 }

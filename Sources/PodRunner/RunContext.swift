@@ -22,6 +22,8 @@ struct RunContext: Sendable {
     var clock: @Sendable () -> Timestamp = Timestamp.now
     /// How often `WaitingReport` looks whether something keeps one waiting.
     var waitingInterval: Duration = .seconds(5)
+    /// Waits between attempts to reach a storage service.
+    var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     /// Whether SIGINT and SIGTERM end the work: they belong to the whole process, so tests leave them alone.
     var handlesSignals = true
 

@@ -47,6 +47,21 @@ struct RetryPolicyTests {
         #expect(policy.delay(afterAttempt: 1, random: 0, asked: .seconds(500)) == .seconds(32))
     }
 
+    /// Attempts that take 30 s to fail, as those do whose packets nobody answers.
+    @Test(arguments: [(nil, 10), (.seconds(200), 7), (.seconds(75), 3), (.zero, 1)] as [(Duration?, Int)])
+    func noAttemptBeginsTooLate(_ lastBeginMax: Duration?, _ attempts: Int) async {
+        let now = Mutex(Duration.seconds(1000))
+        let environment = RetryPolicy.Environment(
+            sleep: { pause in now.withLock { $0 += pause } }, random: { 0 }, uptime: { now.withLock { $0 } })
+        await #expect(throws: Failure(number: attempts)) {
+            try await RetryPolicy(lastBeginMax: lastBeginMax).run(environment, judge: { _ in .transient() }) {
+                attempt in
+                now.withLock { $0 += .seconds(30) }
+                throw Failure(number: attempt)
+            }
+        }
+    }
+
     @Test func permanentErrorsAndCancellationAreNotRetried() async {
         let sleeps = Sleeps()
         await #expect(throws: Failure(number: 1)) {

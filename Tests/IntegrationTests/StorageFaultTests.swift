@@ -63,6 +63,9 @@ extension IntegrationTests {
                 Case(
                     place: .s3, name: "gone for good",
                     script: [.cutRequest(afterBytes: midUpload)] + Array(repeating: .reset, count: 500),
+                    options: ["--deadline", "9s"], failure: (143, "the deadline of 9s is over: nothing was published")),
+                Case(
+                    place: .s3, name: "not there at all", script: Array(repeating: .reset, count: 500),
                     failure: (5, "could not ")),
                 Case(
                     place: .server, name: "sessions cut in the middle, and refused for a while",

@@ -143,6 +143,47 @@ struct EveryPlaceTests {
         #expect(read == bytes)
     }
 
+    /// Storage goes away in the middle of the first pack, for two minutes or for good: the one costs time, the other the backup.
+    /// Waiting is counted and costs nothing.
+    @Test(arguments: [Place.moto, .azure], [true, false])
+    func anOutageIsRiddenOutOrLeavesNothing(_ place: Place, _ comesBack: Bool) async throws {
+        let at = try await PlaceAtWork(place)
+        let proxy = try #require(at.proxy)
+        let bytes = SeededBytes.rnd(6, 600_000)
+        let heard = Heard()
+        let waited = Mutex(Duration.zero)
+        var patience = heard.patience
+        patience.sleep = { pause in
+            let isOver = waited.withLock { waited in
+                waited += pause
+                return waited >= .seconds(120)
+            }
+            if isOver, comesBack { proxy.setScript([]) }
+        }
+        proxy.setScript([.cutRequest(afterBytes: 200_000)] + Array(repeating: .reset, count: 10_000))
+        let outcome: Result<WrittenSnapshot, any Error>
+        do {
+            outcome = .success(try await at.open(patience: patience) { try await at.write(bytes, to: $0) })
+        } catch {
+            outcome = .failure(error)
+        }
+        proxy.setScript([])
+        #expect(heard.isTrouble)
+        #expect(waited.withLock { $0 } >= .seconds(120))
+        try await at.open(.readOnly) { repository async throws in
+            #expect(try await repository.verify().problems == [])
+            let listed = try await repository.snapshots().map(\.id)
+            guard comesBack else {
+                #expect(throws: (any Error).self) { try outcome.get() }
+                #expect(listed == [])
+                return
+            }
+            let written = try outcome.get()
+            #expect(listed == [written.snapshot.id])
+            #expect(try await at.read(repository, written.snapshot.id) == bytes)
+        }
+    }
+
     /// What is told while something is tried again.
     private final class Heard: Sendable {
         private let all = Mutex<[String?]>([])

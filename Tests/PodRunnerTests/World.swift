@@ -65,6 +65,8 @@ struct World: ~Copyable {
             output: { bytes in output.withLock { $0 += bytes } },
             errors: { bytes in errors.withLock { $0 += bytes } }, handlesSignals: false)
         context.waitingInterval = waitingInterval
+        // Attempts count, not how long is waited between them.
+        context.sleep = { try await Task.sleep(for: min($0, .milliseconds(100))) }
         let code = await PodRunnerMain.run(arguments, context)
         return Outcome(
             code: code, output: output.withLock { $0 }, errors: String(decoding: errors.withLock { $0 }, as: UTF8.self))

@@ -11,7 +11,7 @@ public import KopiaBlob
 /// stays.
 ///
 /// Concurrency and memory: all calls may run concurrently; `connection.requestsMax` requests are on the way at a time. A
-/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
+/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment` says.
 ///
 /// Source: kopia `repo/blob/azure/azure_storage.go`; Microsoft, Blob service REST API: Put Blob, Get Blob, Get Blob
 /// Properties, List Blobs, Delete Blob, Set and Delete Blob Immutability Policy, Get Container Properties; `kopia-format` §1.4, §1.5.

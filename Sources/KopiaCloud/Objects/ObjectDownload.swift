@@ -14,6 +14,8 @@ struct ObjectDownload: Sendable {
         refuse: (HTTPResponse) -> CloudService.Failure, to sink: ([UInt8]) async throws -> Void
     ) async throws {
         var position = Position()
+        let environment = service.environment.retryEnvironment
+        var begin = environment.uptime()
         var attempt = 1
         while true {
             let before = position.offset
@@ -21,15 +23,17 @@ struct ObjectDownload: Sendable {
                 return try await readOn(&position, prepare, refuse, sink)
             } catch let failure as CloudService.Failure {
                 // Whatever moves on is not the same failure again.
-                if position.offset > before { attempt = 1 }
-                guard failure.error.isTransient, attempt < service.environment.retry.attemptsMax else {
+                if position.offset > before { (attempt, begin) = (1, environment.uptime()) }
+                guard failure.error.isTransient else { throw failure.error }
+                guard
+                    let pause = service.retry.pause(
+                        afterAttempt: attempt, begin: begin, asked: failure.retryAfter, environment)
+                else {
+                    service.gaveUp()
                     throw failure.error
                 }
                 service.environment.onTrouble?(failure.error.message)
-                let environment = service.environment.retryEnvironment
-                try await environment.sleep(
-                    service.environment.retry.delay(
-                        afterAttempt: attempt, random: environment.random(), asked: failure.retryAfter))
+                try await environment.sleep(pause)
                 attempt += 1
             }
         }
@@ -74,7 +78,7 @@ struct ObjectDownload: Sendable {
                     reached.entityTag = head.headers["ETag"]
                     reached.length = announced
                 }
-                service.environment.onTrouble?(nil)
+                service.answered()
                 while let chunk = try await body.next() {
                     try await sink(chunk)
                     reached.offset += Int64(chunk.count)

@@ -10,7 +10,7 @@ public import KopiaBlob
 /// from listings, locked versions stay.
 ///
 /// Concurrency and memory: all calls may run concurrently; `connection.requestsMax` requests are on the way at a time. A
-/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment.retry` says.
+/// call holds the blob or range it works on. Failed requests that may be repeated are, as `environment` says.
 ///
 /// Source: kopia `repo/blob/s3/s3_storage.go`; Amazon S3 API Reference; `kopia-format` §1.4, §1.5.
 public struct S3BlobStorage: LockingBlobStorage, CloudBlobStorage {

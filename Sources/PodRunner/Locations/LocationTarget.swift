@@ -24,9 +24,10 @@ extension RepositoryOptions {
         let report = WaitingReport("the storage", context)
         // A bucket need not be opened.
         report.opened()
+        var cloud = CloudEnvironment(onTrouble: { report.heard($0) })
+        cloud.sleep = context.sleep
         let place = try ObjectPlace(
-            profile: profile, environment: context.environment,
-            cloud: CloudEnvironment(onTrouble: { report.heard($0) }), silenceMax: storageTimeout?.duration)
+            profile: profile, environment: context.environment, cloud: cloud, silenceMax: storageTimeout?.duration)
         return .objects(place, report)
     }
 }
