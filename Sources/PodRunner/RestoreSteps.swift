@@ -71,7 +71,7 @@ extension RestoreRun {
         }
         context.pass("owned")
         // What no catalog tells (pg_hba.conf, for one) is better known now than after the load.
-        try await tryLogin(to: journal.sideName, &report)
+        try await tryLoginAside(journal, &report)
         report.loginRole = nil
     }
 
@@ -208,6 +208,10 @@ extension RestoreRun {
         let maintenance = RestoreMaintenance(server: server, context: context)
         do {
             try await tryLogin(to: database, &report)
+        } catch let error as PostgresError {
+            report.warnings.append("after the database was put in place: \(error.message)")
+        }
+        do {
             try await maintenance.finish(journal)
             context.pass("left")
             // An administrator of the same name gets back what it was a member of when the backup was made.
@@ -222,6 +226,19 @@ extension RestoreRun {
             }
         } catch let error as PostgresError {
             report.warnings.append("after the database was put in place: \(error.message)")
+        }
+    }
+
+    /// Into the side database. Where pg_hba.conf lists databases it has not this one's name: then the attempt at the end tells.
+    func tryLoginAside(_ journal: RestoreJournal, _ report: inout RestoreReport) async throws {
+        do {
+            try await tryLogin(to: journal.sideName, &report)
+        } catch let error as PostgresError where error.message.contains("pg_hba.conf") {
+            let warning =
+                "whether the application can log in shows only when the database has its name: \(error.message)"
+            if !report.warnings.contains(where: { $0.hasPrefix("whether the application") }) {
+                report.warnings.append(warning)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ extension RestoreRun {
             context.note("note: the snapshot has no hashes: rows are not compared")
         }
         if let privileges = record?.privileges { try await verifyPrivileges(privileges, server, in: side, &report) }
-        try await tryLogin(to: journal.sideName, &report)
+        try await tryLoginAside(journal, &report)
         context.pass("verified")
     }
 

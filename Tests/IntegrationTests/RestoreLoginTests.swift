@@ -47,6 +47,47 @@ extension IntegrationTests.RestorePreflight {
         }
     }
 
+    /// pg_hba.conf may know the database by its name alone, or not let the application in from here at all.
+    @Test func whereOnlyTheNameIsLetInTheLoginIsTriedAtTheEnd() async throws {
+        try await RestoreScene.with("listed", rows: 10) { _, scene in
+            let pair = scene.pair
+            let file = try await pair.superuser("SHOW hba_file").trimmed
+            let rules = try await pair.superuser("SELECT pg_read_file('\(file)')")
+            let psql = Program(path: pair.bin + "/psql").with(pair.adminEnvironment(host: pair.primary))
+                .with(["PGUSER": "listed", "PGPASSWORD": "secret"])
+            func load(_ first: String, letsIn: Bool) async throws {
+                try await pair.superuser(
+                    "COPY (SELECT pg_catalog.regexp_split_to_table($r$\(first)\(rules.trimmed)$r$, '\\n')) TO '\(file)'"
+                )
+                try await pair.superuser("SELECT pg_reload_conf()")
+                for _ in 0..<200 {
+                    let attempt = try await psql.run(["-X", "-d", "postgres", "-c", "SELECT 1"])
+                    if (attempt.exit == .exited(0)) == letsIn { return }
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                Issue.record("pg_hba.conf was not loaded within ten seconds")
+            }
+            let reject = "hostssl all listed 127.0.0.0/8 reject\n"
+            let aside = "warning: whether the application can log in shows only when the database has its name: "
+            let end = "warning: after the database was put in place: the application's role \"listed\" cannot log in: "
+            for (first, isIn) in [
+                ("hostssl listeddb listed 127.0.0.0/8 scram-sha-256\n" + reject, true), (reject, false),
+            ] {
+                try await load(first, letsIn: false)
+                let restored = try await scene.runner.run(scene.arguments)
+                try await load("", letsIn: true)
+                #expect(restored.exit == .exited(0), "\(restored.testDescription)")
+                #expect(restored.errors.contains(aside), "\(restored.errors)")
+                #expect(restored.errors.contains("role listed logs in with its password") == isIn, "\(restored.errors)")
+                #expect(restored.errors.contains(end) == !isIn, "\(restored.errors)")
+                // Nothing is left to do.
+                #expect(try await scene.leftovers() == "")
+                #expect(
+                    try await pair.superuser("SELECT pg_has_role('listedadmin', 'listed', 'MEMBER')").trimmed == "f")
+            }
+        }
+    }
+
     /// What cannot be renamed at the end is said before.
     @Test func aDatabaseThatCannotBeRenamedIsSaidBefore() async throws {
         try await RestoreScene.with("renamed", rows: 10) { _, scene in
