@@ -54,22 +54,30 @@ enum CatalogLook {
     static func largeObjects(_ client: PostgresClient) async throws -> Counted {
         let row = try await client.query(
             """
-            SELECT count(*) AS count, count(*) FILTER (WHERE NOT (
-                     pg_catalog.pg_has_role(lomowner, 'USAGE')
-                     OR EXISTS (SELECT FROM pg_catalog.aclexplode(lomacl) a WHERE a.privilege_type = 'SELECT'
-                                AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE'))))) AS closed
-            FROM pg_catalog.pg_largeobject_metadata
+            WITH objects AS (
+                SELECT lomowner, NOT (
+                    pg_catalog.pg_has_role(lomowner, 'USAGE')
+                    OR EXISTS (SELECT FROM pg_catalog.aclexplode(lomacl) a WHERE a.privilege_type = 'SELECT'
+                               AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))) AS is_closed
+                FROM pg_catalog.pg_largeobject_metadata)
+            SELECT count(*) AS count, count(*) FILTER (WHERE is_closed) AS closed,
+                   (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(lomowner)), ', ')
+                    FROM objects WHERE is_closed) AS owners
+            FROM objects
             """
         ).single()
         let closed = try row.integer("closed")
         guard closed > 0 else { return (try row.integer("count"), []) }
+        let user = client.settings.user
         return (
             try row.integer("count"),
             [
                 SourceFinding(
                     .error, "unreadable-large-objects",
-                    "\(closed) large objects that \(client.settings.user ?? "this user") cannot read",
-                    hint: "pg_read_all_data does not cover them: dump as a member of their owner's role")
+                    "\(closed) large \(closed == 1 ? "object" : "objects") that \(user ?? "this user") cannot read",
+                    hint:
+                        "pg_read_all_data does not cover them; on the primary: GRANT \(row.text("owners") ?? "their owner") TO "
+                        + (user.map(SQLText.identifier) ?? "it"))
             ]
         )
     }
