@@ -32,6 +32,8 @@ struct BackupRecord: Sendable, Hashable {
     var needs: [VersionNeed] = []
     /// What in the dump only a superuser may make; nil in records of before.
     var superuserObjects: [SuperuserObject]?
+    /// What else only a superuser may make; empty in records of before.
+    var superuserNeeds: [SuperuserNeed] = []
     var dumpFile: String
     var dumpBytes: Int64
     var dumpProgram: String
@@ -59,6 +61,7 @@ struct BackupRecord: Sendable, Hashable {
             "database": database.json, "extensions": .array(extensions.map(\.json)), "roles": roles.json,
             "privileges": privileges?.json ?? .null, "needs": .array(needs.map(\.json)),
             "superuserObjects": superuserObjects.map { .array($0.map(\.json)) } ?? .null,
+            "superuserNeeds": .array(superuserNeeds.map(\.json)),
             "dump": [
                 "file": .string(dumpFile), "format": "plain", "bytes": .integer(dumpBytes),
                 "program": .string(dumpProgram), "arguments": .array(dumpArguments.map { .string($0) }),
@@ -130,6 +133,7 @@ struct BackupRecord: Sendable, Hashable {
         privileges = value["privileges"].flatMap { PrivilegeRecord(json: $0) }
         needs = (value["needs"]?.arrayValue ?? []).compactMap { VersionNeed(json: $0) }
         superuserObjects = value["superuserObjects"]?.arrayValue?.compactMap { SuperuserObject(json: $0) }
+        superuserNeeds = (value["superuserNeeds"]?.arrayValue ?? []).compactMap { SuperuserNeed(json: $0) }
         let dump = value["dump"]
         dumpFile = dump?["file"]?.stringValue ?? ""
         dumpBytes = dump?["bytes"]?.integerValue ?? 0
@@ -160,8 +164,9 @@ struct BackupRecord: Sendable, Hashable {
         roles = session.roles
         privileges = session.privileges
         needs = session.needs
-        // pg_dump of some tables has neither event triggers nor publications.
+        // pg_dump of some tables has neither event triggers nor publications, nor types and functions.
         superuserObjects = options.scope.tables.isEmpty ? session.superuserObjects : []
+        superuserNeeds = options.scope.tables.isEmpty ? session.superuserNeeds : []
         self.dumpFile = dumpFile
         self.dumpBytes = dumpBytes
         dumpProgram = "pg_dump \(options.program.version)"

@@ -156,7 +156,9 @@ struct ConnectionOptions: ParsableArguments, Sendable {
         guard let last = name.last, last.isNewline else { return }
         throw PodRunnerError(
             .input, "\(what) ends with a line break",
-            hint: "a Secret made with `echo` or from a file has one: make it with `printf %s`, or kubectl's --from-literal")
+            hint:
+                "a Secret made with `echo` or from a file has one: make it with `printf %s`, or kubectl's --from-literal"
+        )
     }
 
     /// - Parameter database: nil for PGDATABASE.

@@ -229,6 +229,7 @@ struct RestoreRun: Sendable {
             demand.grantees = record.privileges?.roles
             demand.privileges = record.privileges
             demand.superuserObjects = record.superuserObjects
+            demand.superuserNeeds = record.superuserNeeds
             demand.tablespaces = record.database.tablespaces
         } else {
             demand.tablespaces = try await file.tablespacesOfBeginning()

@@ -10,6 +10,7 @@ public struct DumpSession: Sendable {
     public let privileges: PrivilegeRecord
     public let needs: [VersionNeed]
     public let superuserObjects: [SuperuserObject]
+    public let superuserNeeds: [SuperuserNeed]
     /// For `pg_dump --snapshot`: the dump sees what the facts describe.
     public let snapshot: String
     /// Tables with rows of their own, for progress; partitioned tables have none.
@@ -40,6 +41,7 @@ public struct DumpSession: Sendable {
                 privileges: try await PrivilegeRecord.read(from: client),
                 needs: try await VersionNeed.all(in: client),
                 superuserObjects: try await SuperuserObject.all(in: client),
+                superuserNeeds: try await SuperuserNeed.all(in: client),
                 snapshot: try snapshot.required("snapshot"),
                 tableCount: try await client.query(tableCountSQL).single().integer("count"),
                 copySettings: CopyTextSettings(

@@ -58,6 +58,8 @@ public struct RestoreDemand: Sendable {
     public var succession: RoleSuccession?
     /// What in the dump only a superuser may make; nil when not recorded.
     public var superuserObjects: [SuperuserObject]?
+    /// What else in the dump only a superuser may make, and cannot be left out; empty when not recorded.
+    public var superuserNeeds: [SuperuserNeed] = []
     /// Whether what the role may not make of these is left out.
     public var leavesOutSuperuserObjects = false
     /// Tablespaces that the dump or the database's settings name.
@@ -120,6 +122,7 @@ public struct TargetPreflight: Sendable {
         checks.append(try await grantees())
         if let rights = try await rights() { checks.append(rights) }
         if let superuser = try await superuserObjects() { checks.append(superuser) }
+        if let required = try await superuserNeeds() { checks.append(required) }
         checks.append(try await tablespaces())
         checks.append(try await extensions())
         checks.append(try await locale())
@@ -285,79 +288,6 @@ public struct TargetPreflight: Sendable {
             hint: "create them on the target (CREATE TABLESPACE), or back up with pod-runner, which leaves them out")
     }
 
-    private func extensions() async throws -> PreflightCheck {
-        guard !demand.extensions.isEmpty else { return PreflightCheck("extensions", .go, "none needed") }
-        let rows = try await server.client.query(
-            "SELECT name, default_version FROM pg_catalog.pg_available_extensions"
-        ).rows
-        let offered = Dictionary(
-            rows.compactMap { row in row.text("name").map { ($0, row.text("default_version") ?? "") } }
-        ) {
-            first, _ in first
-        }
-        let missing = demand.extensions.map(\.name).filter { offered[$0] == nil }
-        guard missing.isEmpty else {
-            return PreflightCheck(
-                "extensions", .noGo, "the server does not offer \(missing.listed)",
-                hint: "install them, or take them out of the source before the backup")
-        }
-        let allowed = try await server.client.query(
-            "SELECT pg_catalog.lower(pg_catalog.current_setting('azure.extensions', true)) AS list"
-        ).single().text("list")
-        if let allowed {
-            let list = Set(allowed.split(separator: ",").map { $0.split(separator: " ").joined() })
-            let refused = demand.extensions.map(\.name).filter { $0 != "plpgsql" && !list.contains($0.lowercased()) }
-            guard refused.isEmpty else {
-                return PreflightCheck(
-                    "extensions", .noGo, "not in azure.extensions: \(refused.listed)",
-                    hint: "allow them in the server parameters")
-            }
-        }
-        let changed = demand.extensions.compactMap { wanted in
-            offered[wanted.name].flatMap {
-                $0 == wanted.version || wanted.version.isEmpty ? nil : "\(wanted.name) \(wanted.version) becomes \($0)"
-            }
-        }
-        guard changed.isEmpty else { return PreflightCheck("extensions", .warning, changed.joined(separator: ", ")) }
-        return PreflightCheck("extensions", .go, "offered: \(demand.extensions.map(\.name).listed)")
-    }
-
-    private func locale() async throws -> PreflightCheck {
-        guard let properties = demand.properties else {
-            return PreflightCheck("locale", .warning, "not recorded: the server's default is taken")
-        }
-        var text = "\(properties.encoding), \(properties.collate)"
-        if let provider = LocaleProvider(properties) {
-            if let obstacle = provider.obstacle(onMajor: server.major) { return obstacle }
-            if provider == .icu || provider == .icuWithRules, try await !knowsICU() {
-                return LocaleProvider.withoutICU(server.major)
-            }
-            text += ", \(provider.name) \(properties.locale ?? "")"
-        }
-        if ["C", "POSIX"].contains(properties.collate) { return PreflightCheck("locale", .go, text) }
-        // The operating system's locales, as they were when the server was set up.
-        let isKnown = try await server.client.query(
-            """
-            SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE $1::text IN (collcollate::text, collname::text))
-                OR EXISTS (SELECT FROM pg_catalog.pg_database WHERE datcollate::text = $1::text) AS known
-            """, [properties.collate]
-        ).single().bool("known")
-        if isKnown { return PreflightCheck("locale", .go, text) }
-        return PreflightCheck(
-            "locale", .warning, "\(text): the server does not list this locale",
-            hint: "creating the database fails if the operating system lacks it")
-    }
-
-    /// Every server that was built with ICU has a collation of it, whose version it can tell.
-    private func knowsICU() async throws -> Bool {
-        try await server.client.query(
-            """
-            SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i' AND collname IN ('und-x-icu', 'unicode')
-                           AND pg_catalog.pg_collation_actual_version(oid) IS NOT NULL) AS known
-            """
-        ).single().bool("known")
-    }
-
     private func live(_ occupancy: TargetServer.Occupancy) async throws -> PreflightCheck {
         let name = "database \"\(demand.database)\""
         if occupancy != .absent, !demand.isDrill, let fixed = try await immovable(name) { return fixed }
@@ -453,73 +383,4 @@ public struct TargetPreflight: Sendable {
         }
         return PreflightCheck("leftovers", .go, texts.joined(separator: "; "))
     }
-}
-
-/// Whether a restore fits: what it needs, and what is taken. How large the storage is no statement tells.
-struct TargetSpace: Sendable {
-    /// The database's size on the source; nil when not recorded.
-    var needed: Int64?
-    var dumpBytes: Int64
-    /// By the databases whose size may be looked at.
-    var used: Int64
-    var hiddenDatabases: Int64
-    /// Nil when the role may not look.
-    var wal: Int64?
-    /// By the live database, when it is dropped first.
-    var freed: Int64
-    /// As somebody says.
-    var storage: Int64?
-
-    var check: PreflightCheck {
-        let size = PreflightCheck.size
-        let demand =
-            needed.map { "\(size($0)), as the database took on the source" }
-            ?? "more than the dump's \(size(dumpBytes))"
-        var taken = "databases take \(size(used)) now"
-        if hiddenDatabases > 0 { taken += " without \(hiddenDatabases) that cannot be looked into" }
-        taken += wal.map { ", WAL \(size($0))" } ?? ", WAL is not shown to this role"
-        if freed > 0 { taken += "; \(size(freed)) of that are freed first" }
-        let known = "needs \(demand), and as much WAL for a while; \(taken)"
-        guard let storage, let needed else {
-            return PreflightCheck(
-                "space", .unknown,
-                "\(known); "
-                    + (storage == nil
-                        ? "PostgreSQL does not tell how large the storage is" : "what it needs is not recorded"),
-                hint: storage == nil ? "look it up and give it with --target-space 64G" : "look at the server's storage"
-            )
-        }
-        // A restore's WAL is recycled; half of it beside the data is a cautious guess.
-        let least = max(0, used - freed) + (wal ?? 0) + needed
-        let likely = least + needed / 2
-        let share = "\(size(least)) to \(size(likely)) of \(size(storage))"
-        if least > storage / 20 * 19 {
-            return PreflightCheck(
-                "space", .noGo, "\(known); together \(share)",
-                hint:
-                    "enlarge the storage, drop kept old databases (restore --cleanup), or see --in-place; a flexible server "
-                    + "takes no writes when 95 of 100 parts are used")
-        }
-        guard likely <= storage / 20 * 17 else {
-            return PreflightCheck(
-                "space", .warning, "\(known); together \(share)",
-                hint: "a flexible server takes no writes when 95 of 100 parts are used")
-        }
-        return PreflightCheck("space", .go, "\(known); together \(share)")
-    }
-}
-
-extension PreflightCheck {
-    /// `12.4 MB`.
-    static func size(_ bytes: Int64) -> String {
-        var (value, unit) = (Double(bytes), "B")
-        for next in ["kB", "MB", "GB", "TB"] where value >= 1000 { (value, unit) = (value / 1000, next) }
-        let tenths = Int64((value * 10).rounded())
-        return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
-    }
-}
-
-extension [String] {
-    /// The first ten of them.
-    var listed: String { prefix(10).joined(separator: ", ") + (count > 10 ? " and \(count - 10) more" : "") }
 }

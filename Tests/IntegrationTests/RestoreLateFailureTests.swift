@@ -47,6 +47,47 @@ extension IntegrationTests.RestorePreflight {
         for role in Self.others { try await pair.superuser("DROP ROLE \(role)") }
     }
 
+    /// What other objects may depend on cannot be left out: extensions that are not trusted, and what is made of the server's
+    /// own code.
+    @Test func whatOnlyASuperuserMayMakeAndOthersNeedIsNamedBefore() async throws {
+        let above = """
+            CREATE EXTENSION file_fdw; CREATE EXTENSION citext;
+            CREATE FUNCTION shout(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'upper';
+            CREATE TYPE mine; CREATE FUNCTION mine_in(cstring) RETURNS mine LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+            CREATE FUNCTION mine_out(mine) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+            CREATE TYPE mine (INPUT = mine_in, OUTPUT = mine_out, LIKE = text);
+            CREATE FUNCTION quiet() RETURNS int LANGUAGE sql SET log_min_messages = 'error' SET work_mem = '1MB' AS 'SELECT 1';
+            CREATE OPERATOR CLASS oc FOR TYPE int4 USING btree AS OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 btint4cmp(int4, int4);
+            CREATE TEXT SEARCH TEMPLATE tt (LEXIZE = dsimple_lexize); CREATE CAST (text AS int4) WITH INOUT AS ASSIGNMENT;
+            CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler; CREATE FOREIGN DATA WRAPPER far;
+            """
+        try await RestoreScene.with("closed", rows: 10, bySuperuser: above) { _, scene in
+            let plan = try await scene.runner.run(scene.arguments + ["--plan"])
+            try Self.expect(
+                plan, "NO-GO", "required",
+                "closedadmin may not make access methods (heap2), base types (public.mine), casts (text AS integer), "
+                    + "foreign-data wrappers (far), functions in language internal (public.mine_in, public.mine_out, public.shout), "
+                    + "functions that set log_min_messages (public.quiet), operator classes (public.oc), "
+                    + "text search parsers and templates (public.tt)")
+            try Self.expect(plan, "NO-GO", "extensions", "closedadmin may not make file_fdw")
+            let refused = try await scene.runner.run(scene.arguments)
+            #expect(refused.exit == .exited(4), "\(refused.testDescription)")
+            #expect(refused.errors.contains("nothing was changed on 127.0.0.1:"), "\(refused.errors)")
+            let probes = "SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql'"
+            #expect(try await scene.pair.superuser(probes).trimmed == "0")
+            // A superuser gets all of it.
+            let above = scene.runner.with(scene.pair.superuserEnvironment(database: scene.database))
+            let plain = scene.arguments.filter {
+                !["--app-user", scene.name, "--app-password-env", "APP_PASSWORD"].contains($0)
+            }
+            let whole = try await above.run(plain)
+            #expect(whole.exit == .exited(0), "\(whole.testDescription)")
+            #expect(
+                try await scene.pair.superuser("SELECT shout('x'), 'y'::mine", database: scene.database).trimmed
+                    == "X|y")
+        }
+    }
+
     /// No role of a restore may set a superuser's default privileges, and nobody may set labels of a provider that is not loaded.
     @Test func defaultsOfASuperuserAndLabelsWithoutProviderAreNamedBefore() async throws {
         let above = """

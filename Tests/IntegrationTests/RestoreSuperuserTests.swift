@@ -127,6 +127,7 @@ extension IntegrationTests.Versions {
             CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
             CREATE EVENT TRIGGER noting ON ddl_command_end EXECUTE FUNCTION noted();
             CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION plain;
+            CREATE FUNCTION shout(text) RETURNS text LANGUAGE internal AS 'upper';
             \(major >= 15 ? "CREATE PUBLICATION schemas FOR TABLES IN SCHEMA public" : "")
             """, database: "asked")
         let wanted =
@@ -138,6 +139,9 @@ extension IntegrationTests.Versions {
         ] {
             let found = try await PostgresClient.with(PostgresSettings(environment: environment, overrides: [:])) {
                 client in
+                #expect(
+                    try await SuperuserNeed.all(in: client)
+                        == [SuperuserNeed(.functions, "internal", objects: ["public.shout"])])
                 let objects = try await SuperuserObject.all(in: client)
                 return (objects, try await TargetServer(client).cannotMake(objects))
             }
