@@ -193,7 +193,7 @@ private final class Transfers {
             }
             active[handle] = transfer
         } catch {
-            recycle(handle)
+            curl_easy_cleanup(handle)
             throw error
         }
     }
@@ -217,7 +217,9 @@ private final class Transfers {
         if result != CURLE_OK { karaffe_setopt_long(transfer.handle, CURLOPT_FORBID_REUSE, 1) }
         curl_multi_remove_handle(multi, transfer.handle)
         transfer.finish(result)
-        recycle(transfer.handle)
+        // After some failures, such as a name that is not found, libcurl 7.88 keeps the buffer in the handle and then
+        // refuses to have its size set.
+        if result == CURLE_OK { recycle(transfer.handle) } else { curl_easy_cleanup(transfer.handle) }
     }
 
     /// The connection stays in the multi; the handle forgets the request.
