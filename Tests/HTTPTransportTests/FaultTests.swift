@@ -155,7 +155,7 @@ struct FaultTests {
         #expect(bodies.withLock { $0 == [[], whole, whole] })
     }
 
-    @Test(arguments: [false, true])
+    @Test(.timeLimit(.minutes(2)), arguments: [false, true])
     func cancellingEndsTheRequestAtOnce(_ isUnderway: Bool) async throws {
         let hasArrived = Mutex(false)
         let hasEnded = Mutex(false)
@@ -165,17 +165,15 @@ struct FaultTests {
             _ = try connection.read()
             hasEnded.withLock { $0 = true }
         }
-        let client = try Self.client()
+        // Nothing but the cancellation ends it.
+        let client = try Self.client { $0.lowSpeed = nil }
         let task = Task {
             try await client.execute(
                 HTTPRequest(.get, HTTPURL(scheme: .http, host: "127.0.0.1", port: server.port)), bodyLimit: 10)
         }
         if isUnderway { try await eventually { hasArrived.withLock { $0 } } }
-        let start = ContinuousClock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        // The server itself never answers; other tests may keep this machine busy.
-        #expect(start.duration(to: .now) < .seconds(5))
         if isUnderway { try await eventually { hasEnded.withLock { $0 } } }
     }
 
