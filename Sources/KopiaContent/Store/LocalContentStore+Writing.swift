@@ -8,12 +8,7 @@ extension LocalContentStore {
     @concurrent public func write(
         _ plaintext: [UInt8], prefix: UInt8, compression: UInt32
     ) async throws -> ContentID {
-        try requireWritable()
-        try Self.checkLength(plaintext)
-        let format = try await prepareToWrite()
-        let id = ContentID(prefix: prefix, hash: try crypto.hash(plaintext))
-        try await storeUnlessThere(plaintext, id, format, compression: compression)
-        return id
+        try await write([plaintext], prefix: prefix, compression: compression)[0]
     }
 
     @concurrent public func write(
