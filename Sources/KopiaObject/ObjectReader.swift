@@ -79,42 +79,57 @@ public struct ObjectReader: Sendable {
     /// Concurrency and memory: while `body` works, up to 4 batches of contents are fetched ahead, each of 8 MiB or one
     /// larger content: about 40 MiB with chunks of any usual size. `body` runs on the caller's side, one call at a time.
     ///
-    /// - Parameter readers: how many such calls at once shall hold that together: batches are so many times smaller, but one
-    ///   content at least.
+    /// - Parameter readers: how many such calls at once shall hold that together: batches are so many times smaller, and fewer
+    ///   when contents are larger than that. Each holds one content ahead and one in `body` at least.
     /// - Throws: `ObjectError.Code.damaged` when a piece has another length than promised; whatever reading a content or
     ///   `body` throws; `CancellationError`. Bytes before the failing chunk were delivered.
     public func forEachChunk(
         in range: Range<Int64>? = nil, readers: Int = 1, _ body: ([UInt8]) async throws -> Void
     ) async throws {
-        try await forEachChunk(in: range, batchLength: ReadPlan.batchLength / max(1, readers), body)
+        let batchLength = ReadPlan.batchLength / max(1, readers)
+        try await forEachChunk(
+            in: range, batchLength: batchLength,
+            aheadMax: readers > 1 ? ReadPlan.batchesInFlight * batchLength : .max, body)
     }
 
-    /// - Parameter batchLength: bytes fetched together.
+    /// - Parameters:
+    ///   - batchLength: bytes fetched together.
+    ///   - aheadMax: no further batch is fetched while so many bytes are.
     func forEachChunk(
-        in range: Range<Int64>? = nil, batchLength: Int, _ body: ([UInt8]) async throws -> Void
+        in range: Range<Int64>? = nil, batchLength: Int, aheadMax: Int = .max,
+        _ body: ([UInt8]) async throws -> Void
     ) async throws {
         let range = (range ?? 0..<length).clamped(to: 0..<length)
         guard !range.isEmpty else { return try await checkEmpty() }
         var plan = ReadPlan(table: table, range: range, batchLength: batchLength)
         try await withThrowingTaskGroup(of: (Int, [[UInt8]]).self) { group in
             var ready: [Int: [[UInt8]]] = [:]
+            // Of the batches that are fetched and not delivered.
+            var lengths: [Int: Int] = [:]
+            var ahead = 0
             var started = 0
             var delivered = 0
-            func startNext() {
-                guard let batch = plan.nextBatch() else { return }
-                let number = started
-                group.addTask { (number, try await fetch(batch)) }
-                started += 1
+            func fill() {
+                while lengths.count < ReadPlan.batchesInFlight, lengths.isEmpty || ahead < aheadMax,
+                    let batch = plan.nextBatch()
+                {
+                    let number = started
+                    group.addTask { (number, try await fetch(batch)) }
+                    lengths[number] = batch.length
+                    ahead += batch.length
+                    started += 1
+                }
             }
-            for _ in 0..<ReadPlan.batchesInFlight { startNext() }
+            fill()
             while delivered < started {
                 try Task.checkCancellation()
                 guard let chunks = ready.removeValue(forKey: delivered) else {
                     if let (number, chunks) = try await group.next() { ready[number] = chunks }
                     continue
                 }
+                ahead -= lengths.removeValue(forKey: delivered) ?? 0
                 delivered += 1
-                startNext()
+                fill()
                 for chunk in chunks { try await body(chunk) }
             }
         }
@@ -236,6 +251,8 @@ struct ReadPlan {
         /// Bytes of the first and of the last piece that were not asked for.
         var trimStart = 0
         var trimEnd = 0
+        /// Of the pieces, in bytes.
+        var length: Int { pieces.reduce(0) { $0 + $1.length } }
     }
 
     static let batchesInFlight = 4

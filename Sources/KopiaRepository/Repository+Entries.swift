@@ -113,8 +113,8 @@ public struct SnapshotFile: Sendable {
 
     /// Calls `body` with the bytes in order, chunk by chunk; no chunk is empty.
     ///
-    /// Concurrency and memory: reads ahead up to 40 MiB (`ObjectReader.forEachChunk`), divided by `readers`, but five chunks at
-    /// least; `body` runs one call at a time.
+    /// Concurrency and memory: reads ahead up to 40 MiB (`ObjectReader.forEachChunk`), divided by `readers`, but holds two
+    /// chunks at least; `body` runs one call at a time.
     ///
     /// - Parameters:
     ///   - range: nil for the whole file; clamped to it.

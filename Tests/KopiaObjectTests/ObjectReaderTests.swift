@@ -195,6 +195,26 @@ struct ObjectReaderTests {
         #expect(position == 31 << 20)
     }
 
+    /// Of an object in chunks of 1 MiB: the batch that is delivered, and those ahead of it.
+    @Test(arguments: [(1, 40), (4, 10), (16, 3), (1000, 2)])
+    func severalReadersHoldWhatOneAloneWould(_ readers: Int, _ chunks: Int) async throws {
+        let store = MemoryContentStore()
+        let input = SeededBytes.repeated(SeededBytes.rnd(22, 100_003), 60 << 20)
+        let writer = try ObjectWriter(
+            contents: store, splitter: Splitter(name: "FIXED-1M"), compression: 0, metadataCompression: 0,
+            chunksInFlight: 2)
+        let reader = try await ObjectReader.open(try await writer.write(input).id, in: store)
+        let before = store.readCount
+        var (delivered, most) = (0, 0)
+        try await reader.forEachChunk(readers: readers) { chunk in
+            most = max(most, store.readCount - before - delivered)
+            delivered += 1
+            await Task.yield()
+        }
+        #expect(delivered == 60)
+        #expect(most <= chunks)
+    }
+
     @Test func aPieceOfAnotherLengthIsDamage() async throws {
         let store = MemoryContentStore()
         store.insert([1, 2, 3, 4], as: try contentID(first))

@@ -19,6 +19,7 @@ public final class MemoryContentStore: ContentStore {
         var writesInProgress = 0
         var writesInProgressMax = 0
         var flushCount = 0
+        var readCount = 0
     }
 
     public let defaultSplitter: String
@@ -64,7 +65,11 @@ public final class MemoryContentStore: ContentStore {
     }
 
     public func read(_ id: ContentID) async throws -> [UInt8] {
-        guard let entry = state.withLock({ $0.entries[id] }) else {
+        let found = state.withLock { state in
+            state.readCount += 1
+            return state.entries[id]
+        }
+        guard let entry = found else {
             throw ContentError(.notFound, content: id, "content \(id) is in no index of the repository")
         }
         return entry.plaintext
@@ -100,6 +105,8 @@ public final class MemoryContentStore: ContentStore {
     }
 
     public var flushCount: Int { state.withLock { $0.flushCount } }
+    /// Contents read one by one, so far.
+    public var readCount: Int { state.withLock { $0.readCount } }
     /// The most writes that ran at the same time.
     public var writesInProgressMax: Int { state.withLock { $0.writesInProgressMax } }
     public func compression(of id: ContentID) -> UInt32? { state.withLock { $0.entries[id]?.compression } }
