@@ -85,6 +85,16 @@ extension IntegrationTests {
                 #expect(try await pair.itemsHash("heir") == scene.hash)
                 #expect(try await scene.leftovers() == "")
 
+                // The original itself stays its owner's, whoever asks for it.
+                let same = try await scene.runner.run([
+                    "restore", "--repository", scene.repositoryURL, "--kopia-snapshot", scene.snapshot, "--dbname",
+                    "heirdb", "--replace", "--keep-old", "0", "--app-user", "heircopy", "--app-password-env",
+                    "APP_PASSWORD",
+                ])
+                #expect(same.exit == .exited(0), "\(same.testDescription)")
+                #expect(same.errors.contains("it will own nothing and may do what everybody may"), "\(same.errors)")
+                #expect(try await pair.superuser(Self.facts, database: "heirdb") == original)
+
                 // Where the original's role is not there it is not made.
                 try await pair.superuser("DROP DATABASE heircopydb; DROP DATABASE heirdb")
                 try await pair.superuser("DROP ROLE heircopy; DROP ROLE heir")

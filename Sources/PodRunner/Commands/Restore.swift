@@ -33,7 +33,8 @@ struct Restore: PodRunnerAction {
             "The application's role: it gets LOGIN and its password.",
             discussion: """
                 One that the backup does not know, as of a copy with credentials of its own, takes the place of the role that owned \
-                the database or what is in it: it owns, may and grants what that did, and that role is left alone.
+                the database or what is in it: it owns, may and grants what that did, and that role is left alone. Not where \
+                the database comes back under its own name and that role is there.
                 """, valueName: "name"))
     var appUser: String?
 
@@ -194,7 +195,7 @@ struct Restore: PodRunnerAction {
                 let (dump, record) = try await Self.contents(of: found, file: place.file, in: repository)
                 let file = try await repository.openFile(dump)
                 let isTable = table != nil && table != "none"
-                let succession = isTable ? nil : record?.succession(by: appUser, administrator: settings.user)
+                let succession = isTable ? nil : try await succession(settings, database, record)
                 let run = RestoreRun(
                     settings: settings.with(database: maintenanceDb), database: database, snapshot: id.description,
                     record: succession.flatMap { record?.after($0) } ?? record, file: file,
@@ -211,6 +212,21 @@ struct Restore: PodRunnerAction {
                 }
             }
         }
+    }
+
+    /// Of the database itself, not a copy of it, nobody takes the owner's place while that one is there: others may belong to it,
+    /// and the application's role may have had its rights in a way that no backup records.
+    private func succession(
+        _ settings: PostgresSettings, _ database: String, _ record: BackupRecord?
+    ) async throws -> RoleSuccession? {
+        guard let record, let succession = record.succession(by: appUser, administrator: settings.user) else {
+            return nil
+        }
+        guard record.database.name == database else { return succession }
+        let roles = try await PostgresClient.with(settings.with(database: maintenanceDb)) {
+            try await TargetServer($0).roleNames()
+        }
+        return roles.contains(succession.predecessor) ? nil : succession
     }
 
     private func printPlan(_ preflight: RestorePreflight, _ context: RunContext) async throws {
