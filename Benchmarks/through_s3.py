@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from end_to_end import (
-    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Karaffe, Kopia, Run, ServerProcess, beside, compare, median, row, server_note)
+    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Karaffe, Kopia, Run, ServerProcess, beside, chunks, compare, median, row, server_note)
 
 BUCKET = "bucket"
 KEYS = {"AWS_ACCESS_KEY_ID": "karaffe-benchmark", "AWS_SECRET_ACCESS_KEY": "karaffe-benchmark-secret"}
@@ -94,7 +94,7 @@ def main():
         print("| what | program | MB/s | CPU s per GB | peak MB | |\n|---|---|---:|---:|---:|---|")
         theirs = [(Kopias, None)] if knows_s3() else []
         for compression in ("none", "zstd-fastest"):
-            kinds = [(Ours, None)] + theirs + ([(Ours, "16K")] if compression != "none" else [])
+            kinds = [(Ours, None)] + theirs + [(Ours, "DYNAMIC-4M-BUZHASH")] + ([(Ours, "24K")] if compression != "none" else [])
             results = {kind: [] for kind in kinds}
             for _ in range(ROUNDS):
                 for kind in kinds:
@@ -102,7 +102,7 @@ def main():
             for index, what in enumerate(("stream in", "restore")):
                 for kind in kinds:
                     runs = [rounds[index] for rounds in results[kind]]
-                    row(f"on S3: {what}, {compression}, chunks of {kind[1] or '4M'}", kind[0].name, length, median(runs),
+                    row(f"on S3: {what}, {compression}, chunks of {chunks(*kind)}", kind[0].name, length, median(runs),
                         server_note(runs, length))
                 if theirs:
                     compare(f"on S3: {what}, {compression}", *(

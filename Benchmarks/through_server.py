@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from end_to_end import (
-    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Run, ServerProcess, beside, compare, median, row, server_note)
+    BYTES, DUMPTEXT, ENVIRONMENT, KOPIA, ROUNDS, RUNNER, Run, ServerProcess, beside, chunks, compare, median, row, server_note)
 
 USER, HOST = "runner", "client"
 
@@ -111,7 +111,7 @@ def main():
         length = os.path.getsize(dumps[0])
         print(f"{length / 1e6:.0f} MB, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {ROUNDS}\n")
         print("| what | program | MB/s | CPU s per GB | peak MB | |\n|---|---|---:|---:|---:|---|")
-        kinds = [(Ours, None), (Kopias, None), (Ours, "256K"), (Ours, "64K"), (Ours, "16K")]
+        kinds = [(Ours, None), (Kopias, None), (Ours, "DYNAMIC-4M-BUZHASH"), (Ours, "64K"), (Ours, "24K")]
         results = {kind: [] for kind in kinds}
         for _ in range(ROUNDS):
             for kind in kinds:
@@ -119,8 +119,7 @@ def main():
         for index, what in enumerate(("first day", "second day, 0.1 % of rows changed", "restore")):
             for kind in kinds:
                 runs = [rounds[index] for rounds in results[kind]]
-                chunks = f"chunks of {kind[1] or '4M'}" if kind[0] is Ours else "chunks of 4M"
-                row(f"through a server: {what}, {chunks}", kind[0].name, length, median(runs),
+                row(f"through a server: {what}, chunks of {chunks(*kind)}", kind[0].name, length, median(runs),
                     server_note(runs, length))
             compare(f"through a server: {what}", *(
                 median([rounds[index] for rounds in results[kind]]) for kind in kinds[:2]))
