@@ -34,7 +34,7 @@ extension RestoreRun {
         let unwanted =
             choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
         try await beat.during(every: choices.heartbeat) {
-            try await PostgresClient.with(settings.with(database: journal.sideName)) { client in
+            try await PostgresClient.with(side(journal)) { client in
                 try await client.liftTimeLimits()
                 var loader = DumpLoader(client)
                 loader.unwanted = unwanted

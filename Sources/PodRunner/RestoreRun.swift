@@ -48,6 +48,14 @@ struct RestoreRun: Sendable {
     /// Who takes whose place.
     var succession: RoleSuccession?
 
+    /// How to reach the database that is built. The connections of one step may not be gone yet when the next begins, and
+    /// applications may take those that are free: no reason to throw away what took hours.
+    func side(_ journal: RestoreJournal) -> PostgresSettings {
+        var side = settings.with(database: journal.sideName)
+        side.patience = .seconds(60)
+        return side
+    }
+
     /// What the database and its roles shall be: as recorded; without a record as in the database that is replaced.
     struct Plan: Sendable {
         var properties: DatabaseProperties?

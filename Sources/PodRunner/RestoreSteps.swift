@@ -81,7 +81,7 @@ extension RestoreRun {
         try await enter("load", &journal, server)
         context.note("restoring into \(journal.sideName)")
         let beat = Heartbeat("restored", of: file.length, context)
-        let side = settings.with(database: journal.sideName)
+        let side = self.side(journal)
         let unwanted =
             choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
         let loaded = try await beat.during(every: choices.heartbeat) {
@@ -145,7 +145,7 @@ extension RestoreRun {
     ) async throws {
         try await enter("finish", &journal, server)
         if let helper = plan.helper {
-            try await PostgresClient.with(settings.with(database: journal.sideName)) { client in
+            try await PostgresClient.with(side(journal)) { client in
                 _ = try await client.query("DROP OWNED BY \(SQLText.identifier(helper))")
             }
             try await server.dropHelper(helper)
@@ -174,7 +174,7 @@ extension RestoreRun {
             every: choices.heartbeat, bytes: { 0 },
             line: { _, _ in done.withLock { "analyzed \($0.0) of \(Figures.count($0.1, "table"))" } }
         ) {
-            try await PostgresClient.analyze(settings.with(database: journal.sideName), jobs: choices.jobs) {
+            try await PostgresClient.analyze(side(journal), jobs: choices.jobs) {
                 (count, all) in done.withLock { $0 = (count, all) }
             }
         }
@@ -242,14 +242,20 @@ extension RestoreRun {
         }
     }
 
-    /// Tries what the application will do first.
+    /// Tries what the application will do first. Where all its connections are in use, most likely by itself, there is nothing
+    /// to try, and nothing wrong with its login.
     func tryLogin(to database: String, _ report: inout RestoreReport) async throws {
         guard let application else { return }
         var login = settings.with(database: database)
+        login.patience = .seconds(5)
         login["user"] = application.user
         login.password = application.password
         do {
             try await PostgresClient.with(login) { client in _ = try await client.query("SELECT 1") }
+        } catch let error as PostgresError where error.sqlState == "53300" {
+            let warning = "the login of the application's role \"\(application.user)\" was not tried: "
+            report.warnings.removeAll { $0.hasPrefix(warning) }
+            return report.warnings.append(warning + error.message)
         } catch let error as PostgresError {
             throw PostgresError(
                 error.code, "the application's role \"\(application.user)\" cannot log in: \(error.message)",

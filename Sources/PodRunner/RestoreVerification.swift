@@ -12,7 +12,7 @@ extension RestoreRun {
         _ server: TargetServer, _ plan: Plan, _ journal: inout RestoreJournal, _ report: inout RestoreReport
     ) async throws {
         try await enter("verify", &journal, server)
-        let side = settings.with(database: journal.sideName)
+        let side = self.side(journal)
         if let tables = record?.tables {
             try await verifyRows(tables, in: side, &report)
         } else {

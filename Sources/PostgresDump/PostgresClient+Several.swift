@@ -1,5 +1,6 @@
 extension PostgresClient {
     /// Connects so many times for the time of `body`, without limits of time; fewer, when the server has no more (SQLSTATE 53300).
+    /// Only the first has patience.
     ///
     /// - Parameter open: connections that are there already and count; they stay open.
     /// - Throws: `PostgresError`, of the first connection for want of one too; what `body` throws; `CancellationError`.
@@ -9,6 +10,8 @@ extension PostgresClient {
     ) async throws -> Value {
         if open.count >= count { return try await body(open) }
         var isOpen = false
+        var settings = settings
+        if !open.isEmpty { settings.patience = .zero }
         do {
             return try await PostgresClient.with(settings) { client in
                 isOpen = true

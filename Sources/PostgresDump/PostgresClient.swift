@@ -17,22 +17,13 @@ public final class PostgresClient: Sendable {
         self.connection = connection
     }
 
-    /// Connects for the time of `body`.
+    /// Connects for the time of `body`; waits as long as `settings.patience` for a place.
     ///
     /// - Throws: `PostgresError`; what `body` throws; `CancellationError`.
     public static func with<Value: Sendable>(
         _ settings: PostgresSettings, body: (PostgresClient) async throws -> Value
     ) async throws -> Value {
-        try Task.checkCancellation()
-        let isCancelled = Atomic(false)
-        let connection = try await withTaskCancellationHandler {
-            try await onDedicatedThread {
-                try Connection(settings, isCancelled: { isCancelled.load(ordering: .relaxed) })
-            }
-        } onCancel: {
-            isCancelled.store(true, ordering: .relaxed)
-        }
-        let client = PostgresClient(settings: settings, connection: connection)
+        let client = PostgresClient(settings: settings, connection: try await connect(settings))
         do {
             try Task.checkCancellation()
             let value = try await body(client)
@@ -42,6 +33,27 @@ public final class PostgresClient: Sendable {
             await client.close()
             try Task.checkCancellation()
             throw error
+        }
+    }
+
+    private static func connect(_ settings: PostgresSettings) async throws -> Connection {
+        let end = ContinuousClock.now.advanced(by: settings.patience)
+        var delay = Duration.milliseconds(50)
+        while true {
+            try Task.checkCancellation()
+            let isCancelled = Atomic(false)
+            do {
+                return try await withTaskCancellationHandler {
+                    try await onDedicatedThread {
+                        try Connection(settings, isCancelled: { isCancelled.load(ordering: .relaxed) })
+                    }
+                } onCancel: {
+                    isCancelled.store(true, ordering: .relaxed)
+                }
+            } catch let error as PostgresError where error.sqlState == "53300" && .now.advanced(by: delay) < end {
+                try await Task.sleep(for: delay)
+                delay = min(delay * 2, .seconds(2))
+            }
         }
     }
 

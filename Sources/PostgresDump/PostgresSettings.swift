@@ -7,6 +7,9 @@ public struct PostgresSettings: Sendable, Hashable, CustomStringConvertible {
     /// libpq's key words and values, without `password`.
     public private(set) var parameters: [String: String]
     public var password: Secret?
+    /// How long to wait for a place on a server that has no connection to spare (SQLSTATE 53300). Not at all for whoever has done
+    /// nothing yet and can come again.
+    public var patience: Duration = .zero
 
     /// The variables libpq reads and the key words they set.
     static let keywords: [(variable: String, keyword: String)] = [

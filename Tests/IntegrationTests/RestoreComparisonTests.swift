@@ -218,6 +218,22 @@ extension IntegrationTests {
                 let found = try await scene.digests.differences(in: settings, jobs: 4, begin: { opened = ($0, $1) })
                 #expect(found == [])
                 #expect(opened == (3, 2))
+
+                // Who has come far waits for one that is about to be free.
+                var patient = settings
+                patient.patience = .seconds(120)
+                try await PostgresClient.with(settings) { _ in
+                    let waiting = try await PostgresClient.with(settings) { [patient] _ in
+                        let none = await #expect(throws: PostgresError.self) {
+                            try await PostgresClient.with(settings) { _ in }
+                        }
+                        #expect(none?.sqlState == "53300")
+                        let waiting = Task { try await PostgresClient.with(patient) { _ in true } }
+                        try await Task.sleep(for: .milliseconds(200))
+                        return waiting
+                    }
+                    #expect(try await waiting.value)
+                }
             }
             try await PostgresPair.running().superuser("DROP ROLE scarcely")
         }

@@ -47,6 +47,31 @@ extension IntegrationTests.RestorePreflight {
         }
     }
 
+    /// As with a pool that has taken what its role may have.
+    @Test func anApplicationThatUsesAllItsConnectionsIsNotInTheWay() async throws {
+        try await RestoreScene.with("pooled", rows: 10) { _, scene in
+            let pair = scene.pair
+            try await pair.superuser("ALTER ROLE pooled CONNECTION LIMIT 1")
+            let psql = Program(path: pair.bin + "/psql").with(pair.adminEnvironment(host: pair.primary))
+                .with(["PGUSER": "pooled", "PGPASSWORD": "secret"])
+            let holder = try await psql.run(["-X", "-d", "postgres", "-c", "SELECT pg_sleep(600)"]) { _ in
+                try await pair.wait(
+                    for: "SELECT count(*) FROM pg_stat_activity WHERE usename = 'pooled' AND query LIKE '%sleep%'",
+                    database: "postgres")
+                let restored = try await scene.runner.run(scene.arguments)
+                #expect(restored.exit == .exited(0), "\(restored.testDescription)")
+                let warning = "warning: the login of the application's role \"pooled\" was not tried: "
+                let said = restored.errors.split(separator: "\n").filter { $0.hasPrefix(warning) }
+                #expect(said.count == 1, "\(restored.errors)")
+                #expect(said.first?.contains("too many connections for role \"pooled\"") == true)
+                #expect(try await pair.itemsHash("pooled") == scene.hash)
+                try await pair.superuser(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pooled'")
+            }
+            #expect(holder.exit != .exited(0))
+        }
+    }
+
     /// pg_hba.conf may know the database by its name alone, or not let the application in from here at all.
     @Test func whereOnlyTheNameIsLetInTheLoginIsTriedAtTheEnd() async throws {
         try await RestoreScene.with("listed", rows: 10) { _, scene in
