@@ -33,7 +33,10 @@ struct PodRunnerError: Error, Sendable, Hashable, CustomStringConvertible {
             self.init(error.code == .notFound ? .input : .repository, error.message, hint: error.hint)
         case let error as KopiaSnapshotReferenceError:
             self.init(
-                .input, error.description, hint: "--kopia-snapshot takes the artifact's JSON, @FILE, env:NAME or an ID")
+                .input, error.description,
+                hint:
+                    "--kopia-snapshot takes the artifact's JSON, @FILE, env:NAME or an ID, as 'snapshot list' shows them"
+            )
         case let error as PhaseOutputKeyError: self.init(.input, error.description)
         case let error as DescriptorError: self.init(.input, error.message)
         case let error as ChildError: self.init(.database, error.message)

@@ -153,7 +153,7 @@ struct RestoreRun: Sendable {
         var journal = newJournal(plan)
         var report = RestoreReport(journal: journal, server: settings, dumpBytes: file.length)
         var occupancy = occupancy
-        var isDropped = false
+        var (isDropped, isSwapping) = (false, false)
         do {
             var rehearsal = report
             if choices.inPlace, occupancy != .absent { try await rehearseSchema(server, plan, &rehearsal) }
@@ -168,6 +168,8 @@ struct RestoreRun: Sendable {
                 context.pass("dropped")
             }
             try await fill(server, plan, &journal, &report)
+            // From here on a lost connection may leave either.
+            isSwapping = true
             try await swap(server, occupancy, plan, &journal, &report)
         } catch {
             await cleanUp(journal)
@@ -175,6 +177,10 @@ struct RestoreRun: Sendable {
                 context.note(
                     "database \"\(database)\" was dropped and is not there: run the same restore again when what the error "
                         + "names is put right")
+            } else if !isSwapping {
+                context.note(
+                    occupancy == .absent
+                        ? "there is no database \"\(database)\", as before" : "database \"\(database)\" is as it was")
             }
             throw error
         }

@@ -110,7 +110,7 @@ extension PostgresError {
         default:
             self.init(
                 isConnecting ? .cannotConnect : .query, message,
-                hint: isConnecting
+                hint: isConnecting && sqlState == nil
                     ? "check that the server runs and that host and port (PGHOST, PGPORT) are right" : nil,
                 sqlState: sqlState, isTransient: isConnecting && sqlState == nil)
         }

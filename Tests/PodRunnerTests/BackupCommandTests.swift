@@ -23,8 +23,9 @@ import Testing
             errors: "pod-runner: error: no database was named\nhint: set PGDATABASE, or give --dbname\n"),
         Failure(
             id: "line break", variables: ["PGDATABASE": "app1db\n"], code: 3,
-            errors: "pod-runner: error: the name of the database ends with a line break\nhint: a Secret made with `echo` or from "
-                + "a file has one: make it with `printf %s`, or kubectl's --from-literal\n"),
+            errors: "pod-runner: error: the name of the database ends with a line break\n"
+                + "hint: a Secret made with `echo` or from a file has one: make it with `printf %s`, or kubectl's --from-literal\n"
+        ),
         Failure(
             id: "port", variables: ["PGDATABASE": "d", "PGPORT": "http"], code: 3,
             errors: "pod-runner: error: the port (PGPORT) is \"http\", not a number from 1 to 65535\n"),
