@@ -171,7 +171,9 @@ struct EveryPlaceTests {
         #expect(heard.isTrouble)
         #expect(waited.withLock { $0 } >= .seconds(120))
         try await at.open(.readOnly) { repository async throws in
-            #expect(try await repository.verify().problems == [])
+            let problems = try await repository.verify().problems
+            // Of a backup that ended, a pack that was put before the outage may be there, in no index: told, and no damage.
+            #expect(problems.allSatisfy { !comesBack && $0.severity == .notice }, "\(problems)")
             let listed = try await repository.snapshots().map(\.id)
             guard comesBack else {
                 #expect(throws: (any Error).self) { try outcome.get() }
