@@ -31,19 +31,10 @@ extension RestoreRun {
     private func loadSchema(_ server: TargetServer, _ plan: Plan, _ journal: RestoreJournal) async throws {
         let beat = Heartbeat("read", of: file.length, context)
         let state = Mutex((schema: DumpSchema(), digester: record?.tables.map { CopyDigester(key: $0.key) }))
-        let unwanted =
-            choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
+        let unwanted = try await unwanted(server)
         try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side(journal)) { client in
-                try await client.liftTimeLimits()
-                var loader = DumpLoader(client)
-                loader.unwanted = unwanted
-                loader.succession = succession
-                if let helper = plan.helper {
-                    try await client.letCreate(helper, in: "public")
-                    loader.afterSchema = { try await client.letCreate(helper, in: $0) }
-                }
-                if record?.privileges?.isPublicOpen == true { try await client.openPublic() }
+                let loader = try await loader(client, plan, without: unwanted)
                 // From its beginning to its end, by one reader.
                 let dump = DumpFile(length: file.length) { [file, context] range, write in
                     try await file.forEachChunk(in: range) { chunk in
@@ -60,12 +51,6 @@ extension RestoreRun {
                 _ = try await loader.load(dump)
             }
         }
-        let found = try state.withLock { try $0.digester?.finish() }
-        guard let tables = record?.tables, let found else { return }
-        let differences = tables.differences(from: found)
-        guard differences.isEmpty else {
-            throw verificationError(
-                differences, what: "the dump in the snapshot is not the one that was recorded with it")
-        }
+        try compareDump(try state.withLock { try $0.digester?.finish() })
     }
 }

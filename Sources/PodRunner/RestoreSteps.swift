@@ -82,15 +82,11 @@ extension RestoreRun {
         context.note("restoring into \(journal.sideName)")
         let beat = Heartbeat("restored", of: file.length, context)
         let side = self.side(journal)
-        let unwanted =
-            choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
+        let unwanted = try await unwanted(server)
         let loaded = try await beat.during(every: choices.heartbeat) {
             try await PostgresClient.with(side) { client in
-                try await client.liftTimeLimits()
-                var loader = DumpLoader(client)
+                var loader = try await loader(client, plan, without: unwanted)
                 loader.jobs = choices.jobs
-                loader.unwanted = unwanted
-                loader.succession = succession
                 loader.beforeRows = { [context] count, connections in
                     context.note(
                         "loading the rows of \(Figures.count(count, "large table")) over "
@@ -106,11 +102,6 @@ extension RestoreRun {
                     beat.hasBuilt()
                     context.pass("built")
                 }
-                if let helper = plan.helper {
-                    try await client.letCreate(helper, in: "public")
-                    loader.afterSchema = { try await client.letCreate(helper, in: $0) }
-                }
-                if record?.privileges?.isPublicOpen == true { try await client.openPublic() }
                 // The one reader that waits while the others work counts, too.
                 let readers = choices.jobs > 1 ? choices.jobs + 1 : 1
                 let dump = DumpFile(length: file.length) { [file, context] range, write in
@@ -131,9 +122,36 @@ extension RestoreRun {
         report.statements = loaded.statements
         if loaded.leftOutDrops > 0 { context.note("left out \(loaded.leftOutDrops) DROPs: the database is new") }
         context.pass("loaded")
-        guard let tables = record?.tables, let found = loaded.tables else { return }
+        try compareDump(loaded.tables)
+    }
+
+    /// What the loader leaves out because nobody could make it here.
+    func unwanted(_ server: TargetServer) async throws -> [SuperuserObject] {
+        choices.leavesOutSuperuserObjects ? try await server.cannotMake(record?.superuserObjects ?? []) : []
+    }
+
+    /// - Parameter client: to a new database, which is made ready for what the dump will do in it.
+    func loader(
+        _ client: PostgresClient, _ plan: Plan, without unwanted: [SuperuserObject]
+    ) async throws -> DumpLoader {
+        try await client.liftTimeLimits()
+        var loader = DumpLoader(client)
+        loader.unwanted = unwanted
+        loader.succession = succession
+        if let helper = plan.helper {
+            try await client.letCreate(helper, in: "public")
+            loader.afterSchema = { try await client.letCreate(helper, in: $0) }
+        }
+        if record?.privileges?.isPublicOpen == true { try await client.openPublic() }
+        return loader
+    }
+
+    /// - Parameter found: what was read of the dump; nil where there was no record to read it for.
+    /// - Throws: `PodRunnerError` with exit code 6 when the record says otherwise.
+    func compareDump(_ found: [TableDigest]?) throws {
+        guard let tables = record?.tables, let found else { return }
         let differences = tables.differences(from: found)
-        if !differences.isEmpty {
+        guard differences.isEmpty else {
             throw verificationError(
                 differences, what: "the dump in the snapshot is not the one that was recorded with it")
         }

@@ -59,8 +59,11 @@ struct RowsArea: Sendable, Hashable {
             .otherDump,
             "the dump is not the one that was recorded with it: \(range.count) bytes of rows of \(table.qualifiedName) do not "
                 + "begin at byte \(range.lowerBound)",
-            hint: "restore another snapshot; a restore with --jobs 1 does not look where rows are recorded to begin")
+            hint: Self.hint)
     }
+
+    fileprivate static let hint =
+        "restore another snapshot; a restore with --jobs 1 does not look where rows are recorded to begin"
 }
 
 extension TableDigests {
@@ -83,9 +86,7 @@ extension TableDigests {
                     .otherDump,
                     "the dump is not the one that was recorded with it: \(table.rows) rows of \(table.qualifiedName) with "
                         + "\(table.bytes) bytes cannot begin at byte \(start) of \(length)",
-                    hint:
-                        "restore another snapshot; a restore with --jobs 1 does not look where rows are recorded to begin"
-                )
+                    hint: RowsArea.hint)
             }
             end = behind + RowsArea.endLength
             guard table.bytes >= minimum else { continue }

@@ -46,7 +46,8 @@ public struct DumpLoader: Sendable {
     public var jobs = 1
     /// Bytes of rows from which on a table is loaded beside others, and not read where it is not wanted. Each such table is a
     /// range of its own to read, which on distant storage costs a round trip and, with kopia's own chunks, two of 4 MiB.
-    public var largeTable: Int64 = 4 << 20
+    public var largeTable = Self.largeTableDefault
+    static let largeTableDefault: Int64 = 4 << 20
     /// Called with the number of tables whose rows are loaded now, and of connections.
     public var beforeRows: @Sendable (Int, Int) -> Void = { _, _ in }
     /// Called with the number of indexes and constraints that are built now, and of connections.

@@ -86,11 +86,7 @@ extension Connection {
     ///
     /// - Throws: `ServerFailure`.
     func run(statement: [UInt8]) throws -> StatementOutcome {
-        try withHandle { pointer in
-            let result = (statement + [0]).withUnsafeBytes { bytes in
-                PQexec(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
-            }
-            defer { PQclear(result) }
+        try withResult(of: statement) { result, pointer in
             switch PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return .done
             case PGRES_COPY_IN: return .wantsRows
@@ -107,13 +103,21 @@ extension Connection {
     ///
     /// - Throws: `ServerFailure`.
     func hasRows(statement: [UInt8]) throws -> Bool {
+        try withResult(of: statement) { result, pointer in
+            guard PQresultStatus(result) == PGRES_TUPLES_OK else { throw ServerFailure(result, pointer) }
+            return PQntuples(result) > 0
+        }
+    }
+
+    private func withResult<Value>(
+        of statement: [UInt8], _ body: (_ result: OpaquePointer?, _ connection: OpaquePointer) throws -> Value
+    ) throws -> Value {
         try withHandle { pointer in
             let result = (statement + [0]).withUnsafeBytes { bytes in
                 PQexec(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
             }
             defer { PQclear(result) }
-            guard PQresultStatus(result) == PGRES_TUPLES_OK else { throw ServerFailure(result, pointer) }
-            return PQntuples(result) > 0
+            return try body(result, pointer)
         }
     }
 

@@ -171,7 +171,7 @@ public struct TableRestore: Sendable {
     /// Of the table, and so of the schema; nil for the administrator.
     public let owner: String?
     /// As `DumpLoader.largeTable`: other tables with so many bytes of rows are not read.
-    var largeTable: Int64 = 4 << 20
+    var largeTable = DumpLoader.largeTableDefault
 
     public init(table: TableDigest, tables: TableDigests, schema: String, owner: String?) {
         self.table = table

@@ -135,9 +135,16 @@ struct BackupJob: Sendable {
             "\(line); \(Figures.bytes(source.sizeBytes)) on disk; pg_dump \(program.version) (\(program.path))")
     }
 
+    /// What the command line says about the snapshot, with the tag that tells databases of one source apart.
+    func snapshotOptions() throws -> SnapshotOptions {
+        var options = try options.snapshotOptions()
+        options.tags["database"] = options.tags["database"] ?? database
+        return options
+    }
+
     /// The last complete backups of this database, the newest first: others may share its source.
     private func lastSnapshots() async throws -> [Snapshot] {
-        let tag = try options.snapshotOptions().tags["database"] ?? database
+        let tag = try snapshotOptions().tags["database"]
         return try await repository.snapshots(source: source).filter { $0.tags["tag:database"] == tag }.reversed()
     }
 
@@ -155,10 +162,9 @@ struct BackupJob: Sendable {
                 let record = try BackupRecord(parsing: bytes)
                 if record.scope == options.scope.scope, record.database.name == database { return record }
             }
-        } catch let error as RepositoryError {
-            context.note("warning: the last backup cannot be looked at, there is no estimate: \(error.message)")
-        } catch let error as PodRunnerError {
-            context.note("warning: the last backup cannot be looked at, there is no estimate: \(error.message)")
+        } catch let error where error is RepositoryError || error is PodRunnerError {
+            context.note(
+                "warning: the last backup cannot be looked at, there is no estimate: \(PodRunnerError(error).message)")
         }
         return nil
     }

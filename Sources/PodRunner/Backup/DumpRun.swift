@@ -68,11 +68,10 @@ struct DumpRun: Sendable {
     }
 
     private func snapshotOptions(_ runID: String) throws -> SnapshotOptions {
-        var options = try job.options.snapshotOptions()
+        var options = try job.snapshotOptions()
         options.stream = .dump(expectedLength: session.source.sizeBytes)
         options.description = job.options.description ?? "PostgreSQL database \(job.database)"
         options.tags["run"] = runID
-        options.tags["database"] = options.tags["database"] ?? job.database
         // The folder kando would write, whatever the source is called.
         options.rootName = job.place.folder
         return options
