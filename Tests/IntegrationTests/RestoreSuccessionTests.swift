@@ -18,6 +18,7 @@ extension IntegrationTests {
             CREATE POLICY "of all" ON own.notes FOR SELECT TO heirreader, heir USING (body <> '"heir"');
             SET ROLE heirreader; GRANT SELECT ON items TO heirother; GRANT SELECT ON items TO heir;
             """
+        /// A policy's roles are a set: pg_dump names them in the order in which the server happens to find them.
         private static let facts = """
             SELECT c.oid::regclass, c.relowner::regrole, c.relacl FROM pg_class c WHERE relnamespace IN ('own'::regnamespace, 'public'::regnamespace) ORDER BY c.relname;
             SELECT nspname, nspowner::regrole, nspacl FROM pg_namespace WHERE nspname = 'own';
@@ -25,7 +26,7 @@ extension IntegrationTests {
             SELECT typname, typowner::regrole FROM pg_type WHERE typname = 'mood';
             SELECT pubname, pubowner::regrole FROM pg_publication; SELECT lomowner::regrole FROM pg_largeobject_metadata;
             SELECT defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl ORDER BY 2;
-            SELECT polname, polroles::regrole[] FROM pg_policy;
+            SELECT polname, ARRAY(SELECT r::regrole::text FROM unnest(polroles) r ORDER BY r::regrole::text COLLATE "C") FROM pg_policy;
             SELECT datdba::regrole, datacl FROM pg_database WHERE datname = current_database();
             SELECT setrole::regrole, setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database();
             """
